@@ -1,0 +1,39 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace RbdBackup.Core.Model;
+
+/// <summary>The name of an RBD image, written <c>pool[/namespace]/name</c>.</summary>
+/// <param name="Pool">The pool's name.</param>
+/// <param name="Namespace">The RBD namespace in the pool; empty for the default one.</param>
+/// <param name="Name">The image's name.</param>
+public sealed record ImageSpec(string Pool, string Namespace, string Name)
+{
+    /// <summary>An image in the default namespace of <paramref name="pool"/>.</summary>
+    public ImageSpec(string pool, string name)
+        : this(pool, "", name)
+    {
+    }
+
+    /// <summary>The image in the same pool and namespace under another name.</summary>
+    public ImageSpec WithName(string name) => this with { Name = name };
+
+    /// <summary>Reads <c>pool[/namespace]/name</c>.</summary>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/>: not of that form.</exception>
+    public static ImageSpec Parse(string text) =>
+        TryParse(text, out var spec)
+            ? spec
+            : throw new RbdBackupException(ErrorKind.Usage, $"'{text}' does not name an image", "Write pool/name or pool/namespace/name.");
+
+    /// <summary>As <see cref="Parse"/>, without an exception.</summary>
+    public static bool TryParse(string text, [NotNullWhen(true)] out ImageSpec? spec)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var parts = text.Split('/');
+        var good = parts.Length is 2 or 3 && parts.All(p => p.Length > 0 && !p.Contains('@') && !p.Any(char.IsControl));
+        spec = !good ? null : parts.Length == 2 ? new ImageSpec(parts[0], parts[1]) : new ImageSpec(parts[0], parts[1], parts[2]);
+        return good;
+    }
+
+    /// <summary><c>pool[/namespace]/name</c>.</summary>
+    public override string ToString() => Namespace.Length == 0 ? $"{Pool}/{Name}" : $"{Pool}/{Namespace}/{Name}";
+}

@@ -1,0 +1,47 @@
+using RbdBackup.Core.Model;
+
+namespace RbdBackup.Core.Ports;
+
+/// <summary>
+/// A Ceph cluster's RBD images. Errors are <see cref="RbdBackupException"/>: NotFound, Busy, Permission, Unavailable (a deadline passed), NoSpace;
+/// each names the call, the image and the errno.
+/// </summary>
+public interface IImageCluster : IAsyncDisposable
+{
+    /// <summary>The cluster's fsid, a UUID.</summary>
+    string Fsid { get; }
+
+    /// <summary>The names of all images of a pool's namespace.</summary>
+    Task<IReadOnlyList<string>> ListImagesAsync(string pool, string @namespace, CancellationToken cancel);
+
+    /// <summary>The id of the image under this name; null where there is none.</summary>
+    Task<string?> FindImageIdAsync(ImageSpec spec, CancellationToken cancel);
+
+    /// <summary>Opens the image under this name at its head. <paramref name="writable"/> registers a watch; a read-only handle does not disturb anybody.</summary>
+    Task<IImage> OpenAsync(ImageSpec spec, bool writable, CancellationToken cancel);
+
+    /// <summary>Makes an empty image.</summary>
+    /// <param name="spec">Its name; <see cref="ErrorKind.Refused"/> where it exists.</param>
+    /// <param name="size">Its size in bytes.</param>
+    /// <param name="layout">Order, features, striping, data pool. Features that can't be set at creation are left out by the adapter.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    Task CreateAsync(ImageSpec spec, long size, ImageLayout layout, CancellationToken cancel);
+
+    /// <summary>Renames an image within its pool and namespace. It is not one transaction and nothing in it refuses a watched image: callers look first.</summary>
+    Task RenameAsync(ImageSpec spec, string newName, CancellationToken cancel);
+
+    /// <summary>Removes an image that has no snapshots and no watchers; one that is not there is no error.</summary>
+    Task RemoveAsync(ImageSpec spec, CancellationToken cancel);
+
+    /// <summary>Moves an image, with its snapshots, to the trash, where a purge leaves it alone for <paramref name="deferment"/>.</summary>
+    Task TrashMoveAsync(ImageSpec spec, TimeSpan deferment, CancellationToken cancel);
+
+    /// <summary>The trash of a pool's namespace.</summary>
+    Task<IReadOnlyList<TrashEntry>> TrashListAsync(string pool, string @namespace, CancellationToken cancel);
+
+    /// <summary>Takes an image out of the trash under a name.</summary>
+    Task TrashRestoreAsync(string pool, string @namespace, string imageId, string name, CancellationToken cancel);
+
+    /// <summary>Removes an image for good from the trash, in spite of its deferment; it must have no snapshots.</summary>
+    Task TrashRemoveAsync(string pool, string @namespace, string imageId, CancellationToken cancel);
+}
