@@ -59,6 +59,8 @@ mon_cluster_log_file = $MINI_HOME/log/cluster.log
 mon_allow_pool_size_one = true
 mon_allow_pool_delete = true
 mon_max_pg_per_osd = 1000
+# A change waits this long for others to join it; the second that it usually waits is felt in every new pool.
+paxos_propose_interval = 0.05
 auth_allow_insecure_global_id_reclaim = false
 mon_warn_on_pool_no_redundancy = false
 # A mon ends itself when the disk that it shares with everything else has 5 % left.
@@ -106,14 +108,14 @@ ceph_up() {
     ceph_start_osd
     ceph_make_pools
     ceph_do osd "take a write" rados -p rbdbackup put mini.ready /dev/null
-    await 60 mgr "become active" ceph_mgr_is_active
+    await 120 mgr "become active" ceph_mgr_is_active
     if [[ $(ceph health 2>&1) == HEALTH_ERR* ]]; then die "Ceph is ill: $(ceph health detail 2>&1)"; fi
 }
 
 # ceph_do NAME WHAT COMMAND...: Ceph's tools wait for a server that isn't there yet; this bounds it and shows that server's log.
 ceph_do() {
     local name=$1 what=$2 output; shift 2
-    output=$(timeout 60 "$@" 2>&1) || die_of_daemon "$name" "$name did not $what: ${output:-no answer within 60 s}"
+    output=$(timeout 120 "$@" 2>&1) || die_of_daemon "$name" "$name did not $what: ${output:-no answer within 120 s}"
 }
 
 # A data folder counts once its mark is there: a first `up` that was killed in the middle of it starts it anew.
@@ -131,6 +133,7 @@ ceph_start_mon() {
         touch "$CEPH_HOME/mon.made"
     fi
     spawn mon "$PORT_MON" ceph-mon -f -i a -c "$CEPH_CONF"
+    await 30 mon "listen on port $PORT_MON" port_is_taken "$PORT_MON"
 }
 
 ceph_start_mgr() {

@@ -3,6 +3,8 @@
 
 MINI_HOME=$(realpath -m -- "${MINI_HOME:-$HERE/../../.mini}")
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+# Run by root, ceph and ceph-mgr would leave compiled Python in /usr, readable by root alone.
+export PYTHONPYCACHEPREFIX=$MINI_HOME/run/python
 # The user's own settings for another Ceph or a proxy must not reach our tools.
 unset CEPH_ARGS CEPH_KEYRING http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY PYTHONHOME PYTHONPATH
 
@@ -36,14 +38,16 @@ lock_home() {
     flock -w 300 9 || die "another mini has been at work in $MINI_HOME for five minutes"
 }
 
-port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Chosen once, kept for good: clients remember them. A block of 64, below the range that the kernel gives to clients.
 load_ports() {
     if [[ ! -e $MINI_HOME/ports ]]; then choose_ports; fi
     # shellcheck source=/dev/null
     . "$MINI_HOME/ports"
+    # shellcheck disable=SC2034 # the services' files use them
     PORT_MON=$PORT_BASE PORT_AMQP=$((PORT_BASE + 1)) PORT_ERLANG=$((PORT_BASE + 2)) PORT_EPMD=$((PORT_BASE + 3))
+    # shellcheck disable=SC2034
     PORT_RGW=$((PORT_BASE + 4)) PORT_CEPH_FIRST=$((PORT_BASE + 8)) PORT_CEPH_LAST=$((PORT_BASE + 63))
 }
 
@@ -51,7 +55,7 @@ choose_ports() {
     local base port taken
     while :; do
         base=$((16384 + RANDOM % 250 * 64)) taken=''
-        for port in {0..63}; do port_is_free $((base + port)) || { taken=yes; break; }; done
+        for port in {0..63}; do if port_is_taken $((base + port)); then taken=yes; break; fi; done
         if [[ ! $taken ]]; then break; fi
     done
     echo "PORT_BASE=$base" | write_file "$MINI_HOME/ports"
@@ -69,7 +73,7 @@ is_alive() { { [[ ${LAUNCHED[$1]-} ]] && kill -0 "${LAUNCHED[$1]}" 2>/dev/null; 
 # (an inherited pipe would keep the caller's reader waiting for its end; the inherited lock would lock out the next mini).
 spawn() {
     local name=$1 port=$2 fd; shift 2
-    if [[ $port != - ]] && ! port_is_free "$port"; then
+    if [[ $port != - ]] && port_is_taken "$port"; then
         die "port $port, which $name has had since the first up, is taken by another program; stop that, or run: $0 down --wipe"
     fi
     (
@@ -77,8 +81,8 @@ spawn() {
             fd=${fd##*/}
             if ((fd > 2 && fd != 255)); then eval "exec $fd>&-"; fi
         done
-        exec setsid env -i PATH="$PATH" LC_ALL=C HOME="$MINI_HOME/run" MINI_DAEMON="$MINI_HOME:$name" "$@" \
-            </dev/null >>"$MINI_HOME/log/$name.out" 2>&1
+        exec setsid env -i PATH="$PATH" LC_ALL=C HOME="$MINI_HOME/run" PYTHONPYCACHEPREFIX="$PYTHONPYCACHEPREFIX" \
+            MINI_DAEMON="$MINI_HOME:$name" "$@" </dev/null >>"$MINI_HOME/log/$name.out" 2>&1
     ) &
     LAUNCHED[$name]=$!
 }
@@ -111,8 +115,7 @@ signal_daemon() {
 }
 
 await_gone() {
-    local try
-    for try in {1..100}; do
+    for _ in {1..100}; do
         if ! is_running "$1"; then return 0; fi
         sleep 0.1
     done

@@ -27,7 +27,7 @@ rabbitmq_start() {
     # A first boot that was killed in the middle may have left a store without the user.
     if [[ ! -e $RABBITMQ_HOME/made ]]; then rm -rf "$RABBITMQ_HOME/mnesia"; fi
     write_rabbitmq_conf
-    await 10 epmd "listen on port $PORT_EPMD" eval "! port_is_free $PORT_EPMD"
+    await 10 epmd "listen on port $PORT_EPMD" port_is_taken "$PORT_EPMD"
     # RUNNING_UNDER_SYSTEMD: the script becomes the Erlang machine, without a shell between them. +sbwt none: no busy waiting.
     spawn rabbitmq "$PORT_AMQP" \
         HOME="$RABBITMQ_HOME" RUNNING_UNDER_SYSTEMD=true ERL_EPMD_PORT="$PORT_EPMD" ERL_EPMD_ADDRESS=127.0.0.1 \
@@ -39,7 +39,7 @@ rabbitmq_start() {
 }
 
 rabbitmq_await() {
-    await 90 rabbitmq "let its user log in" rabbitmq_answers
+    await 120 rabbitmq "let its user log in" rabbitmq_answers
     touch "$RABBITMQ_HOME/made"
 }
 

@@ -7,7 +7,7 @@ RGW_BUCKET=rbdbackup-test
 rgw_up() {
     mkdir -p "$RGW_HOME"
     if ! is_running rgw; then spawn rgw "$PORT_RGW" radosgw -f -n client.rgw -c "$CEPH_CONF"; fi
-    await 60 rgw "listen on port $PORT_RGW" eval "! port_is_free $PORT_RGW"
+    await 120 rgw "listen on port $PORT_RGW" port_is_taken "$PORT_RGW"
     rgw_make_user
     # shellcheck source=/dev/null
     . "$RGW_HOME/credentials"
