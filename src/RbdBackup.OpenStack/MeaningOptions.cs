@@ -1,0 +1,44 @@
+using RbdBackup.Core.Model;
+
+namespace RbdBackup.OpenStack;
+
+/// <summary>How a cloud names its disks' images and the metadata that tenants set.</summary>
+public sealed record MeaningOptions
+{
+    private const string IdMark = "{id}";
+
+    /// <summary>The pool of Nova's disks (<c>images_rbd_pool</c>).</summary>
+    public string ServerPool { get; init; } = "vms";
+
+    /// <summary>The image of a server's root disk; <c>{id}</c> stands for the server's id.</summary>
+    public string ServerImage { get; init; } = "{id}_disk";
+
+    /// <summary>The pool of Cinder's volumes (<c>rbd_pool</c>).</summary>
+    public string VolumePool { get; init; } = "volumes";
+
+    /// <summary>The image of a volume; <c>{id}</c> stands for the volume's id (<c>volume_name_template</c>).</summary>
+    public string VolumeImage { get; init; } = "volume-{id}";
+
+    /// <summary>A Cinder snapshot's name on the image; <c>{id}</c> stands for the snapshot's id (<c>snapshot_name_template</c>).</summary>
+    public string CinderSnapshot { get; init; } = "snapshot-{id}";
+
+    /// <summary>The metadata key in which a server or volume names its policy.</summary>
+    public string PolicyKey { get; init; } = "backup_policy";
+
+    /// <summary>The property with which a Cinder snapshot asks to be backed up.</summary>
+    public string SnapshotKey { get; init; } = "backup";
+
+    /// <summary>The same options with other metadata keys: <c>PREFIX_policy</c>, and <c>PREFIX</c> on a Cinder snapshot.</summary>
+    public MeaningOptions WithKeyPrefix(string prefix) => this with { PolicyKey = $"{prefix}_policy", SnapshotKey = prefix };
+
+    /// <summary>The disk of a server or volume whose <paramref name="id"/> is known to be a UUID.</summary>
+    public DiskRef Disk(DiskKind kind, Guid id)
+    {
+        var (pool, template) = kind == DiskKind.Server ? (ServerPool, ServerImage) : (VolumePool, VolumeImage);
+        return new DiskRef(kind, id.ToString("D"), new ImageSpec(pool, Fill(template, id)));
+    }
+
+    internal string SnapshotName(Guid id) => Fill(CinderSnapshot, id);
+
+    private static string Fill(string template, Guid id) => template.Replace(IdMark, id.ToString("D"), StringComparison.Ordinal);
+}
