@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace RbdBackup.Stores;
+
+/// <summary>The few calls of the C library that a durable folder store needs and .NET does not offer.</summary>
+internal static class Posix
+{
+    public const int EPERM = 1;
+    public const int ENOENT = 2;
+    public const int EACCES = 13;
+    public const int EEXIST = 17;
+    public const int ENOSPC = 28;
+    public const int EROFS = 30;
+    public const int EMLINK = 31;
+    public const int ENOTSUP = 95;
+    public const int EDQUOT = 122;
+
+    private const int ReadOnlyCloseOnExec = 0x80000;
+
+    /// <summary>
+    /// Gives the file <paramref name="existing"/> a second name, never replacing one: <see cref="File.Move(string, string)"/> would fall back to copying.
+    /// Implements: link. Returns 0 or an errno.
+    /// </summary>
+    public static int Link(string existing, string added) => NativeLink(existing, added) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>Makes the names in a folder durable. Implements: open, fsync, close.</summary>
+    /// <exception cref="IOException">With the errno as its HResult.</exception>
+    public static void SyncFolder(string path)
+    {
+        using var folder = NativeOpen(path, ReadOnlyCloseOnExec);
+        if (folder.IsInvalid)
+        {
+            throw Error(Marshal.GetLastPInvokeError(), path);
+        }
+        RandomAccess.FlushToDisk(folder);
+    }
+
+    /// <summary>An errno in the shape in which .NET reports one.</summary>
+    public static IOException Error(int errno, string path) => new($"{Marshal.GetPInvokeErrorMessage(errno)} : '{path}'", errno);
+
+    [DllImport("libc", EntryPoint = "link", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int NativeLink(
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string existing, [MarshalAs(UnmanagedType.LPUTF8Str)] string added);
+
+    [DllImport("libc", EntryPoint = "open", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern SafeFileHandle NativeOpen([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags);
+}

@@ -1,0 +1,228 @@
+using System.Buffers;
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using Amazon.Runtime;
+using Amazon.S3;
+using Amazon.S3.Model;
+using Microsoft.Extensions.Logging;
+using Polly;
+using Polly.Retry;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+
+namespace RbdBackup.Stores;
+
+/// <summary>
+/// A store in an S3 bucket. Each request is tried again, bounded, where its failure may pass: a key is written once, so a second try of a PUT whose
+/// first was cut off stores the same bytes. An upload carries its MD5, and the service refuses what was damaged on the way.
+/// </summary>
+public sealed partial class S3Store : IObjectStore
+{
+    private readonly AmazonS3Client _client;
+    private readonly string _bucket;
+    private readonly string _prefix;
+    private readonly bool _encrypted;
+    private readonly S3Errors _errors;
+    private readonly ResiliencePipeline _pipeline;
+    private readonly ILogger _logger;
+
+    internal S3Store(AmazonS3Client client, string bucket, string prefix, S3Options options, ILogger logger, TimeProvider clock)
+    {
+        _client = client;
+        _bucket = bucket;
+        _prefix = prefix.Length == 0 ? "" : prefix + '/';
+        _logger = logger;
+        var endpoint = options.Endpoint ?? $"Amazon S3 in {options.Region}";
+        _encrypted = endpoint.StartsWith("https:", StringComparison.OrdinalIgnoreCase) || options.Endpoint is null;
+        _errors = new S3Errors(bucket, endpoint);
+        Url = $"s3://{bucket}/{prefix}";
+        _pipeline = Pipeline(options, clock);
+    }
+
+    /// <inheritdoc/>
+    public string Url { get; }
+
+    /// <inheritdoc/>
+    public Task CheckAsync(CancellationToken cancel) => PageAsync(new ListObjectsV2Request { BucketName = _bucket, Prefix = _prefix, MaxKeys = 1 }, cancel);
+
+    /// <inheritdoc/>
+    public async Task PutAsync(string key, ReadOnlySequence<byte> content, CancellationToken cancel)
+    {
+        StoreKey.Check(key);
+        var md5 = Md5(content);
+        var answer = await CallAsync($"writing the object '{_prefix}{key}'", token => _client.PutObjectAsync(
+            new PutObjectRequest
+            {
+                BucketName = _bucket,
+                Key = _prefix + key,
+                InputStream = new SequenceStream(content),
+                MD5Digest = Convert.ToBase64String(md5),
+                UseChunkEncoding = false,
+                // Over TLS the MD5 is enough; the SDK insists on signing what goes in the clear.
+                DisablePayloadSigning = _encrypted,
+            },
+            token), cancel);
+        if (!MayBeTagOf(answer, md5))
+        {
+            throw new RbdBackupException(
+                ErrorKind.Corrupt,
+                $"S3: what the service stored as '{_prefix}{key}' in bucket '{_bucket}' is not what was sent: its ETag is {answer.ETag}.",
+                "Check what stands between here and the service (a proxy?), then run the same command again.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<byte[]> GetAsync(string key, int maxLength, CancellationToken cancel)
+    {
+        StoreKey.Check(key);
+        return CallAsync($"reading the object '{_prefix}{key}'", async token =>
+        {
+            using var answer = await _client.GetObjectAsync(new GetObjectRequest { BucketName = _bucket, Key = _prefix + key }, token);
+            if (answer.ContentLength > maxLength)
+            {
+                throw new RbdBackupException(
+                    ErrorKind.Corrupt,
+                    $"The object '{_prefix}{key}' in bucket '{_bucket}' has {answer.ContentLength} bytes, where at most {maxLength} are expected.");
+            }
+            var content = new byte[answer.ContentLength];
+            await answer.ResponseStream.ReadExactlyAsync(content, token);
+            return content;
+        }, cancel);
+    }
+
+    /// <inheritdoc/>
+    public Task GetRangeAsync(string key, long offset, Memory<byte> destination, CancellationToken cancel)
+    {
+        StoreKey.Check(key);
+        // A range of no bytes can't be written in HTTP.
+        return destination.IsEmpty ? Task.CompletedTask : CallAsync($"reading the object '{_prefix}{key}'", async token =>
+        {
+            using var answer = await _client.GetObjectAsync(
+                new GetObjectRequest { BucketName = _bucket, Key = _prefix + key, ByteRange = new ByteRange(offset, offset + destination.Length - 1) }, token);
+            if (answer.ContentLength != destination.Length)
+            {
+                throw new RbdBackupException(
+                    ErrorKind.Corrupt,
+                    $"The object '{_prefix}{key}' in bucket '{_bucket}' ends before byte {offset + destination.Length}: {answer.ContentLength} of "
+                    + $"{destination.Length} bytes came.");
+            }
+            await answer.ResponseStream.ReadExactlyAsync(destination, token);
+            return true;
+        }, cancel);
+    }
+
+    /// <inheritdoc/>
+    public Task<StoredObject?> StatAsync(string key, CancellationToken cancel)
+    {
+        StoreKey.Check(key);
+        return CallAsync<StoredObject?>($"looking at the object '{_prefix}{key}'", async token =>
+        {
+            try
+            {
+                var answer = await _client.GetObjectMetadataAsync(new GetObjectMetadataRequest { BucketName = _bucket, Key = _prefix + key }, token);
+                return new StoredObject(key, answer.ContentLength, answer.LastModified.GetValueOrDefault());
+            }
+            catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.NotFound)
+            {
+                return null;
+            }
+        }, cancel);
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<StoredObject> ListAsync(string prefix, CancellationToken cancel)
+    {
+        StoreKey.CheckPrefix(prefix);
+        return ListPagesAsync(prefix, cancel);
+    }
+
+    /// <inheritdoc/>
+    public Task DeleteAsync(string key, CancellationToken cancel)
+    {
+        StoreKey.Check(key);
+        return CallAsync($"deleting the object '{_prefix}{key}'", token => _client.DeleteObjectAsync(_bucket, _prefix + key, token), cancel);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async IAsyncEnumerable<StoredObject> ListPagesAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var request = new ListObjectsV2Request { BucketName = _bucket, Prefix = _prefix + prefix };
+        do
+        {
+            var page = await PageAsync(request, cancel);
+            foreach (var found in page.S3Objects ?? [])
+            {
+                yield return new StoredObject(found.Key[_prefix.Length..], found.Size.GetValueOrDefault(), found.LastModified.GetValueOrDefault());
+            }
+            request.ContinuationToken = page.NextContinuationToken;
+        }
+        while (request.ContinuationToken is not null);
+    }
+
+    private Task<ListObjectsV2Response> PageAsync(ListObjectsV2Request request, CancellationToken cancel) =>
+        CallAsync($"listing '{request.Prefix}'", token => _client.ListObjectsV2Async(request, token), cancel);
+
+    private async Task<T> CallAsync<T>(string doing, Func<CancellationToken, Task<T>> call, CancellationToken cancel)
+    {
+        try
+        {
+            return await _pipeline.ExecuteAsync(async token => await call(token), cancel);
+        }
+        catch (Exception e) when (e is not (RbdBackupException or OperationCanceledException))
+        {
+            throw _errors.Translate(e, doing);
+        }
+    }
+
+    private ResiliencePipeline Pipeline(S3Options options, TimeProvider clock)
+    {
+        var pipeline = new ResiliencePipelineBuilder { TimeProvider = clock };
+        if (options.Retries > 0)
+        {
+            pipeline.AddRetry(new RetryStrategyOptions
+            {
+                ShouldHandle = result => ValueTask.FromResult(result.Outcome.Exception is { } e && S3Errors.IsTransient(e)),
+                MaxRetryAttempts = options.Retries,
+                Delay = options.RetryDelay,
+                MaxDelay = TimeSpan.FromSeconds(30),
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                OnRetry = retry =>
+                {
+                    LogRetry(Url, retry.AttemptNumber + 1, retry.RetryDelay.TotalSeconds, retry.Outcome.Exception!.GetBaseException().Message);
+                    return ValueTask.CompletedTask;
+                },
+            });
+        }
+        return pipeline.AddTimeout(options.RequestTimeout).Build();
+    }
+
+    private static byte[] Md5(ReadOnlySequence<byte> content)
+    {
+        using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+        foreach (var part in content)
+        {
+            md5.AppendData(part.Span);
+        }
+        return md5.GetHashAndReset();
+    }
+
+    /// <summary>An ETag is the MD5 of a plain upload, unless the service encrypts it with a key of its own or makes ETags its own way.</summary>
+    private static bool MayBeTagOf(PutObjectResponse answer, byte[] md5)
+    {
+        var tag = answer.ETag?.Trim('"');
+        var isMd5 = tag?.Length == 2 * md5.Length && tag.All(char.IsAsciiHexDigit)
+            && (answer.ServerSideEncryptionMethod is null || answer.ServerSideEncryptionMethod == ServerSideEncryptionMethod.None);
+        return !isMd5 || string.Equals(tag, Convert.ToHexString(md5), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Warning, Message = "{Store}: try {Attempt} failed, the next one in {Pause:0.0} s: {Reason}")]
+    private partial void LogRetry(string store, int attempt, double pause, string reason);
+}

@@ -1,0 +1,59 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+
+namespace RbdBackup.Stores;
+
+/// <summary>Chooses a store by its URL.</summary>
+public static class StoreFactory
+{
+    private const string Allowed = "Use file:///path or s3://bucket/prefix.";
+
+    /// <summary>Opens the store at <paramref name="url"/> without touching it; <see cref="IObjectStore.CheckAsync"/> does.</summary>
+    /// <param name="url"><c>file:///path</c> (with %20 for a space) or <c>s3://bucket[/prefix]</c>.</param>
+    /// <param name="options">How to reach it.</param>
+    /// <param name="logger">Told of requests that are tried again.</param>
+    /// <param name="clock">The clock; null for the system's.</param>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/> for a URL or an option that can't be used.</exception>
+    public static IObjectStore Open(string url, StoreOptions options, ILogger? logger = null, TimeProvider? clock = null)
+    {
+        clock ??= TimeProvider.System;
+        var colon = url.IndexOf("://", StringComparison.Ordinal);
+        var scheme = colon < 0 ? "" : url[..colon];
+        return scheme switch
+        {
+            "file" => new FolderStore(FolderOf(url), clock),
+            "s3" => OpenS3(url, url[(colon + 3)..], options.S3, logger ?? NullLogger.Instance, clock),
+            "swift" => throw Wrong(url, "Swift is not supported yet."),
+            "" when url.StartsWith('/') => throw new RbdBackupException(
+                ErrorKind.Usage, $"'{url}' is a path, where a store's URL is expected.", $"Write file://{url}"),
+            _ => throw Wrong(url, scheme.Length == 0 ? "It has no scheme." : $"There is no kind of store '{scheme}'."),
+        };
+    }
+
+    private static string FolderOf(string url) =>
+        url.StartsWith("file:///", StringComparison.Ordinal) && Uri.TryCreate(url, UriKind.Absolute, out var uri)
+            && uri is { Query: "", Fragment: "" }
+            ? uri.LocalPath
+            : throw Wrong(url, "A folder's URL is 'file://' and an absolute path, with %3F for '?' and %23 for '#'.");
+
+    private static S3Store OpenS3(string url, string place, S3Options options, ILogger logger, TimeProvider clock)
+    {
+        var slash = place.IndexOf('/', StringComparison.Ordinal);
+        var bucket = slash < 0 ? place : place[..slash];
+        var prefix = slash < 0 ? "" : place[slash..].Trim('/');
+        if (bucket.Length == 0 || bucket.AsSpan().ContainsAny("@:?#"))
+        {
+            // Not shown: what stands before an '@' may be a secret.
+            throw Wrong("s3://…", "A bucket's name is missing, or has a character that none can have; endpoint and keys belong into the configuration.");
+        }
+        if (prefix.Length > 0 && !StoreKey.IsKey(prefix))
+        {
+            throw Wrong(url, "Its prefix may have parts of [A-Za-z0-9._~%-] with single '/' between.");
+        }
+        return new S3Store(S3Connection.Open(options), bucket, prefix, options, logger, clock);
+    }
+
+    private static RbdBackupException Wrong(string url, string why) => new(ErrorKind.Usage, $"The store's URL '{url}' can't be used. {why}", Allowed);
+}

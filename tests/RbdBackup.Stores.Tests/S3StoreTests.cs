@@ -1,0 +1,174 @@
+using System.Net;
+using System.Net.Sockets;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+
+namespace RbdBackup.Stores.Tests;
+
+public sealed class S3StoreTests : StoreContract
+{
+    private readonly string _prefix = $"stores-test/{Guid.NewGuid():N}";
+
+    private static CancellationToken None => CancellationToken.None;
+
+    protected override bool KeysMayNest => true;
+
+    protected override Task<IObjectStore> OpenEmptyAsync() => Task.FromResult(S3Place.Open(S3Place.Options(), _prefix));
+
+    public override async Task DisposeAsync()
+    {
+        await foreach (var left in Store.ListAsync("", None))
+        {
+            await Store.DeleteAsync(left.Key, None);
+        }
+        await Store.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_listing_goes_on_behind_the_first_page()
+    {
+        var keys = Enumerable.Range(0, 1003).Select(i => $"k/{i:0000}").ToList();
+        await Parallel.ForEachAsync(keys, async (key, cancel) => await Store.PutAsync(key, new([1]), cancel));
+        Assert.Equal(keys, await KeysAsync("k/"));
+    }
+
+    [Fact]
+    public async Task A_prefix_keeps_two_repositories_apart()
+    {
+        await Store.PutAsync("k", new(Bytes(1)), None);
+        await using var neighbour = S3Place.Open(S3Place.Options(), _prefix[..^1]);
+        Assert.Empty(await neighbour.ListAsync("", None).ToListAsync());
+        await using var parent = S3Place.Open(S3Place.Options(), Path.GetDirectoryName(_prefix)!);
+        Assert.NotNull(await parent.StatAsync($"{Path.GetFileName(_prefix)}/k", None));
+    }
+
+    [Fact]
+    public async Task A_missing_bucket_is_named_with_its_endpoint()
+    {
+        await using var store = S3Place.Open(S3Place.Options(), bucket: "no-such-bucket-here");
+        foreach (var act in new Func<Task>[]
+        {
+            () => store.CheckAsync(None), () => store.PutAsync("k", new(Bytes(1)), None), () => store.GetAsync("k", 1, None),
+            () => store.ListAsync("", None).ToListAsync().AsTask(),
+        })
+        {
+            var e = await FailsAsync(ErrorKind.NotFound, act);
+            Assert.Contains("no-such-bucket-here", e.Message, StringComparison.Ordinal);
+            Assert.Contains(S3Place.Endpoint, e.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_wrong_secret_is_refused_without_being_shown()
+    {
+        await using var store = S3Place.Open(S3Place.Options(secret: "a-wrong-secret"), _prefix);
+        foreach (var act in new Func<Task>[]
+        {
+            () => store.CheckAsync(None), () => store.PutAsync("k", new(Bytes(1)), None), () => store.GetAsync("k", 1, None), () => store.StatAsync("k", None),
+        })
+        {
+            var e = await FailsAsync(ErrorKind.Permission, act);
+            Assert.DoesNotContain("a-wrong-secret", e.ToString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task An_unknown_access_key_is_refused()
+    {
+        var options = new S3Options { Endpoint = S3Place.Endpoint, AccessKey = "NOBODY", SecretKey = "nothing" };
+        await using var store = S3Place.Open(options, _prefix);
+        await FailsAsync(ErrorKind.Permission, () => store.CheckAsync(None));
+    }
+
+    [Fact]
+    public async Task Keys_are_taken_from_the_environment_where_none_are_given()
+    {
+        await using var store = S3Place.Open(new S3Options { Endpoint = S3Place.Endpoint }, _prefix);
+        await store.CheckAsync(None);
+    }
+
+    [Fact]
+    public async Task An_endpoint_that_is_down_is_unavailable_after_the_retries()
+    {
+        using var reserved = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        reserved.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var endpoint = $"http://{reserved.LocalEndPoint}";
+        await using var store = S3Place.Open(S3Place.Options(endpoint), _prefix);
+        var e = await FailsAsync(ErrorKind.Unavailable, () => store.CheckAsync(None));
+        Assert.Contains(endpoint, e.Message, StringComparison.Ordinal);
+        Assert.True(e.IsTransient);
+    }
+
+    [Fact]
+    public async Task An_endpoint_that_never_answers_is_unavailable_after_the_deadline()
+    {
+        using var deaf = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        deaf.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        deaf.Listen();
+        var options = new S3Options
+        {
+            Endpoint = $"http://{deaf.LocalEndPoint}",
+            AccessKey = "a",
+            SecretKey = "b",
+            Retries = 1,
+            RequestTimeout = TimeSpan.FromMilliseconds(200),
+        };
+        await using var store = S3Place.Open(options, _prefix);
+        await FailsAsync(ErrorKind.Unavailable, () => store.CheckAsync(None));
+    }
+
+    [Fact]
+    public async Task An_authority_of_our_own_is_trusted_where_it_is_given_and_only_there()
+    {
+        await using var front = new TlsFront(S3Place.Endpoint);
+        await using var trusting = S3Place.Open(S3Place.Options(front.Endpoint, caFile: front.CaFile), _prefix);
+        await trusting.PutAsync("tls", new(Bytes(300_000)), None);
+        Assert.Equal(Bytes(300_000), await trusting.GetAsync("tls", 300_000, None));
+
+        await using var distrusting = S3Place.Open(S3Place.Options(front.Endpoint), _prefix);
+        var e = await FailsAsync(ErrorKind.Unavailable, () => distrusting.GetAsync("tls", 300_000, None));
+        Assert.Contains("CA file", e.Remedy, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(int.MaxValue, false)]
+    public async Task The_service_refuses_an_upload_that_was_damaged_on_the_way(int times, bool succeeds)
+    {
+        await using var front = new TlsFront(S3Place.Endpoint) { ToService = part => Damage(part.Span, ref times) };
+        await using var store = S3Place.Open(S3Place.Options(front.Endpoint, caFile: front.CaFile), _prefix);
+        var content = Enumerable.Repeat((byte)'A', 50_000).ToArray();
+        if (succeeds)
+        {
+            await store.PutAsync("damaged", new(content), None);
+            Assert.Equal(content, await Store.GetAsync("damaged", 50_000, None));
+        }
+        else
+        {
+            await FailsAsync(ErrorKind.Corrupt, () => store.PutAsync("damaged", new(content), None));
+            Assert.Null(await Store.StatAsync("damaged", None));
+        }
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_cut_in_an_answer_is_asked_again()
+    {
+        await Store.PutAsync("cut", new(Bytes(3_000_000)), None);
+        var parts = 0;
+        await using var front = new TlsFront(S3Place.Endpoint) { ToClient = _ => ++parts != 3 };
+        await using var store = S3Place.Open(S3Place.Options(front.Endpoint, caFile: front.CaFile), _prefix);
+        var content = new byte[3_000_000];
+        await store.GetRangeAsync("cut", 0, content, None);
+        Assert.Equal(Bytes(3_000_000), content);
+    }
+
+    private static bool Damage(Span<byte> part, ref int times)
+    {
+        var at = part.IndexOf("AAAAAAAAAAAAAAAA"u8);
+        if (at >= 0 && times-- > 0)
+        {
+            part[at] ^= 1;
+        }
+        return true;
+    }
+}
