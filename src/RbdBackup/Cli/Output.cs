@@ -1,0 +1,74 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using RbdBackup.Core.Model;
+
+namespace RbdBackup.Cli;
+
+/// <summary>A command's result on standard output: with <c>--json</c> exactly one document, else text for people.</summary>
+public sealed class Output
+{
+    private readonly CliHost _host;
+    private readonly bool _json;
+    private bool _written;
+
+    internal Output(CliHost host, bool json)
+    {
+        _host = host;
+        _json = json;
+    }
+
+    /// <summary>How every JSON document is written: snake_case, enumerations as words, images as <c>pool/name</c>.</summary>
+    public static JsonSerializerOptions JsonOptions { get; } = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        // Names stay readable; the document goes to a terminal or a program, never into HTML.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower), new ImageSpecConverter() },
+    };
+
+    /// <summary>Writes the result: <paramref name="document"/> with <c>--json</c>, else what <paramref name="human"/> writes. Once a command.</summary>
+    public void Write<T>(T document, Action<HumanOutput> human)
+    {
+        ArgumentNullException.ThrowIfNull(human);
+        if (_written)
+        {
+            throw new InvalidOperationException("A command writes one result.");
+        }
+
+        _written = true;
+        if (_json)
+        {
+            _host.Output.WriteLine(JsonSerializer.Serialize(document, JsonOptions));
+        }
+        else
+        {
+            human(new HumanOutput(_host.Output, _host.OutputIsTerminal));
+        }
+    }
+
+    /// <summary>Opens standard output for bytes in the place of a result.</summary>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/>: it is a terminal, or <c>--json</c> was asked for.</exception>
+    public Stream OpenBinary()
+    {
+        if (_json || _host.OutputIsTerminal)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Usage,
+                _json ? "bytes can't go to standard output together with --json" : "standard output is a terminal, and this writes bytes",
+                "Give a file with -o, or send the output on with '>' or '|'.");
+        }
+
+        _written = true;
+        return _host.OpenBinaryOutput();
+    }
+
+    private sealed class ImageSpecConverter : JsonConverter<ImageSpec>
+    {
+        public override ImageSpec Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            ImageSpec.TryParse(reader.GetString() ?? "", out var spec) ? spec : throw new JsonException("not an image's name");
+
+        public override void Write(Utf8JsonWriter writer, ImageSpec value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    }
+}

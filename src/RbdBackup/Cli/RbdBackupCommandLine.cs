@@ -1,0 +1,42 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using RbdBackup.Commands;
+
+namespace RbdBackup.Cli;
+
+/// <summary>The whole command line.</summary>
+public static class RbdBackupCommandLine
+{
+    /// <summary>Runs a command line and gives its exit code: 0, a <see cref="Core.Model.ErrorKind"/>, or <see cref="ErrorReport.Interrupted"/>.</summary>
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, CliHost host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        var parse = Create().Parse(args);
+        if (parse.Action is not ParseErrorAction)
+        {
+            return await parse.InvokeAsync(host);
+        }
+
+        var command = string.Join(' ', parse.CommandResult.Command.Parents.OfType<Command>().Reverse().Select(c => c.Name).Append(parse.CommandResult.Command.Name));
+        return ErrorReport
+            .OfUsage(parse.Errors[^1].Message, $"'{command} --help' shows what it takes.")
+            .Write(host.Error, args.Contains(GlobalOptions.Json.Name));
+    }
+
+    /// <summary>The command line's definition.</summary>
+    public static RootCommand Create()
+    {
+        var root = new RootCommand("Keeps restore points of OpenStack servers' and volumes' RBD images in object storage, and gives them back.");
+        foreach (var option in GlobalOptions.All)
+        {
+            root.Add(option);
+        }
+
+        foreach (var command in AllCommands.Create())
+        {
+            root.Add(command);
+        }
+
+        return root;
+    }
+}

@@ -1,0 +1,80 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace RbdBackup.Configuration;
+
+/// <summary>How values of one type are written.</summary>
+/// <param name="Name">The type's name for the documentation.</param>
+/// <param name="Allowed">What is allowed, as the end of a sentence.</param>
+/// <param name="Parse">Reads a value; null where it is not of this syntax.</param>
+public sealed partial record OptionSyntax(string Name, string Allowed, Func<string, object?> Parse)
+{
+    private static readonly Dictionary<Type, OptionSyntax> ByType = new()
+    {
+        [typeof(string)] = new("text", "a text that is not empty", t => t.Length > 0 ? t : null),
+        [typeof(int)] = new("number", "a whole number", t => int.TryParse(t, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : null),
+        [typeof(bool)] = new("boolean", "true, false, yes, no, on, off, 1 or 0", Boolean),
+        [typeof(TimeSpan)] = new("duration", "a duration with its unit (ms, s, m, h, d, w), such as 30s or 7d", t => Duration(t)),
+        [typeof(TimeOnly)] = new("time of day", "a time of day as HH:MM", t => TimeOnly.TryParseExact(t, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : null),
+        [typeof(long)] = new("bytes", "bytes, with KiB, MiB, GiB or TiB behind the number if you like, such as 32MiB", t => Bytes(t)),
+        [typeof(ByteRate)] = new("bytes a second", "bytes a second such as 200MiB/s, or 0 for no limit", t => Bytes(t.EndsWith("/s", StringComparison.Ordinal) ? t[..^2] : t) is { } b ? new ByteRate(b) : null),
+        [typeof(Compression)] = new("compression", "zstd:LEVEL with a level from 1 to 19, or none", t => Compression.TryParse(t, out var c) ? c : null),
+        [typeof(DayOfWeek)] = new("weekday", "mon, tue, wed, thu, fri, sat or sun", t => Weekday(t)),
+    };
+
+    /// <summary>The syntax of a property's type; for lists, that of one item.</summary>
+    public static OptionSyntax Of(Type type) => ByType[type];
+
+    /// <summary>Reads a duration such as <c>30s</c>; null where it is none.</summary>
+    public static TimeSpan? Duration(string text)
+    {
+        var match = DurationPattern().Match(text);
+        if (!match.Success || !int.TryParse(match.Groups[1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        {
+            return null;
+        }
+
+        var unit = match.Groups[2].Value switch
+        {
+            "ms" => TimeSpan.FromMilliseconds(1),
+            "s" => TimeSpan.FromSeconds(1),
+            "m" => TimeSpan.FromMinutes(1),
+            "h" => TimeSpan.FromHours(1),
+            "d" => TimeSpan.FromDays(1),
+            _ => TimeSpan.FromDays(7),
+        };
+        return number <= TimeSpan.MaxValue / unit ? number * unit : null;
+    }
+
+    /// <summary>Reads a byte size such as <c>32MiB</c>; null where it is none.</summary>
+    public static long? Bytes(string text)
+    {
+        var match = BytesPattern().Match(text);
+        if (!match.Success || !long.TryParse(match.Groups[1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        {
+            return null;
+        }
+
+        var shift = 10 * " KMGT".IndexOf(match.Groups[2].Value.FirstOrDefault(' '), StringComparison.Ordinal);
+        return number <= long.MaxValue >> shift ? number << shift : null;
+    }
+
+    private static object? Boolean(string text) => text.ToLowerInvariant() switch
+    {
+        "true" or "1" or "on" or "yes" => true,
+        "false" or "0" or "off" or "no" => false,
+        _ => null,
+    };
+
+    private static DayOfWeek? Weekday(string text)
+    {
+        var day = Array.IndexOf(["sun", "mon", "tue", "wed", "thu", "fri", "sat"], text.ToLowerInvariant());
+        return day < 0 ? null : (DayOfWeek)day;
+    }
+
+    [GeneratedRegex(@"^([0-9]+)\s*(ms|s|m|h|d|w)$", RegexOptions.CultureInvariant)]
+    private static partial Regex DurationPattern();
+
+    [GeneratedRegex(@"^([0-9]+)\s*(?:([KMGT])iB|B)?$", RegexOptions.CultureInvariant)]
+    private static partial Regex BytesPattern();
+}

@@ -1,0 +1,38 @@
+namespace RbdBackup.Configuration;
+
+/// <summary>The whole configuration, read, substituted and validated; it does not change while the process runs.</summary>
+public sealed record RbdBackupSettings
+{
+    /// <summary>Section <c>[DEFAULT]</c>.</summary>
+    public required GeneralSettings General { get; init; }
+
+    /// <summary>Section <c>[ceph]</c>.</summary>
+    public required CephSettings Ceph { get; init; }
+
+    /// <summary>Section <c>[store]</c>.</summary>
+    public required StoreSettings Store { get; init; }
+
+    /// <summary>Section <c>[repository]</c>.</summary>
+    public required RepositorySettings Repository { get; init; }
+
+    /// <summary>Section <c>[backup]</c>.</summary>
+    public required BackupSettings Backup { get; init; }
+
+    /// <summary>Section <c>[restore]</c>.</summary>
+    public required RestoreSettings Restore { get; init; }
+
+    /// <summary>Section <c>[rotation]</c>.</summary>
+    public required RotationSettings Rotation { get; init; }
+
+    /// <summary>Section <c>[jobs]</c>.</summary>
+    public required JobsSettings Jobs { get; init; }
+
+    /// <summary>Section <c>[notifications]</c>.</summary>
+    public required NotificationsSettings Notifications { get; init; }
+
+    /// <summary>Section <c>[http]</c>.</summary>
+    public required HttpSettings Http { get; init; }
+
+    /// <summary>Sections <c>[policy:NAME]</c> by name, the built-in ones among them.</summary>
+    public required IReadOnlyDictionary<string, PolicySettings> Policies { get; init; }
+}

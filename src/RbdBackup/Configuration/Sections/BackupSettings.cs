@@ -1,0 +1,13 @@
+#pragma warning disable CS1591 // What an option is, its own help text says; it is the source of the sample and of docs/configuration.md.
+namespace RbdBackup.Configuration;
+
+/// <summary>How images are read.</summary>
+[Section("backup", "How images are read.")]
+public sealed record BackupSettings
+{
+    [Option("16", "How many reads of one image are under way at a time.", Min = "1", Max = "256")]
+    public required int ReadsInFlight { get; init; }
+
+    [Option("200MiB/s", "How fast one worker, or one command, reads at most, all its images together; 0 for no limit.")]
+    public required ByteRate Throttle { get; init; }
+}

@@ -1,0 +1,3 @@
+using RbdBackup.Cli;
+
+return await RbdBackupCommandLine.RunAsync(args, CliHost.OfProcess());
