@@ -1,3 +1,4 @@
+using System.Globalization;
 using RbdBackup.Core.Model;
 
 namespace RbdBackup.Zstd;
@@ -17,7 +18,8 @@ public static class CodecFactory
         {
             "none" => new RawCodec(),
             "zstd" => new ZstdCodec(DefaultLevel),
-            _ when name.StartsWith("zstd:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out var level) => new ZstdCodec(level),
+            _ when name.StartsWith("zstd:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), NumberStyles.AllowLeadingSign, null, out var level) =>
+                new ZstdCodec(level),
             _ => throw new RbdBackupException(ErrorKind.Usage, $"there is no codec '{name}'", "Write none, zstd or zstd:LEVEL."),
         };
     }

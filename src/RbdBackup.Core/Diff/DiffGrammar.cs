@@ -67,18 +67,23 @@ internal static class DiffGrammar
 
         var claimed = format == DiffFormat.V1 ? (long?)null : Number(head[1..], "a record's length", position);
         var fields = head[PrefixLength(format)..];
-        var (record, payload) = tag switch
+        DiffRecord? record = tag switch
         {
-            FromSnap => (new DiffRecord(DiffTag.FromSnap, 0, 0, Name(fields, position)), 0L),
-            ToSnap => (new DiffRecord(DiffTag.ToSnap, 0, 0, Name(fields, position)), 0L),
-            Size => (new DiffRecord(DiffTag.Size, 0, Number(fields, "the image's size", position), null), 0L),
-            Zero => (Range(DiffTag.Zero, fields, position), 0L),
-            Data when Range(DiffTag.Data, fields, position) is var range => (range, range.Length),
-            Protection => ((DiffRecord?)null, 0L),
-            _ => (null, claimed!.Value),
+            FromSnap => new DiffRecord(DiffTag.FromSnap, 0, 0, Name(fields, position)),
+            ToSnap => new DiffRecord(DiffTag.ToSnap, 0, 0, Name(fields, position)),
+            Size => new DiffRecord(DiffTag.Size, 0, Number(fields, "the image's size", position), null),
+            Data => Range(DiffTag.Data, fields, position),
+            Zero => Range(DiffTag.Zero, fields, position),
+            _ => null,
         };
-        return record is null || claimed is null || claimed == fields.Length + payload
-            ? (record, payload)
+        if (record is not { } known)
+        {
+            return (null, tag == Protection ? 0 : claimed!.Value);
+        }
+
+        var payload = known.Tag == DiffTag.Data ? known.Length : 0;
+        return claimed is null || claimed == fields.Length + payload
+            ? (known, payload)
             : throw Corrupt(position, $"a record claims {claimed} bytes and has {fields.Length + payload}");
     }
 

@@ -7,7 +7,7 @@ public sealed record DiffLimits
     public static DiffLimits Default { get; } = new();
 
     /// <summary>The longest data record, in bytes. Its bytes are handed out piecewise, so this bounds no memory here; but <c>rbd import-diff</c> takes a record in one
-    /// piece. <c>rbd</c> writes at most an object's bytes in one record, 64 MiB in the extreme.</summary>
+    /// piece, and <c>rbd export-diff</c> writes at most an object's bytes in one.</summary>
     public long MaxRecord { get; init; } = 1L << 30;
 
     /// <summary>The largest image, in bytes.</summary>
