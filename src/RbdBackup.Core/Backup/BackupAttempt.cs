@@ -1,0 +1,198 @@
+using RbdBackup.Core.Jobs;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+
+namespace RbdBackup.Core.Backup;
+
+/// <summary>One try at a point: from the job record to the manifest.</summary>
+internal sealed class BackupAttempt(
+    IImageCluster cluster, PointRepository repository, ImageJobs jobs, ILease lease, BackupOptions options, IThrottle throttle, TimeProvider time)
+{
+    private readonly AttemptId _attempt = AttemptId.New();
+    private readonly long _started = time.GetTimestamp();
+
+    /// <summary>Runs the try and returns what was committed.</summary>
+    public async Task<Manifest> RunAsync(ImageSpec spec, JobRecord job, IProgressReporter progress, CancellationToken cancel)
+    {
+        job = await SnapshotAsync(spec, job with { Attempt = _attempt }, cancel);
+        await using var image = await cluster.OpenAsync(spec, writable: false, cancel);
+        await image.ShowSnapshotAsync(job.SnapshotId, cancel);
+        var info = await image.GetInfoAsync(cancel);
+        var points = await new BaseFinder(cluster.Fsid, repository, jobs).FindAsync(info, cancel);
+        if (points.Committed.FirstOrDefault(m => m.Point == job.Point) is { } done)
+        {
+            return done;
+        }
+
+        var (plan, reference) = await PlanAsync(image, info, job, points, progress, cancel);
+        var segments = await ExportAsync(image, plan, reference, progress, cancel);
+        var metadata = await image.GetMetadataAsync(cancel);
+        await CheckIdsAsync(spec, info, plan, cancel);
+        return await CommitAsync(info, job, plan, reference, segments, metadata, cancel);
+    }
+
+    /// <summary>Makes the snapshot, or finds the one that an earlier try made, perhaps after it had given up waiting for it.</summary>
+    private async Task<JobRecord> SnapshotAsync(ImageSpec spec, JobRecord job, CancellationToken cancel)
+    {
+        if (job.SnapshotId is null)
+        {
+            await using var image = await cluster.OpenAsync(spec, writable: true, cancel);
+            var present = (await image.GetInfoAsync(cancel)).Snapshots.FirstOrDefault(s => s.Name == job.SnapshotName);
+            job = job with { SnapshotId = present?.Id ?? await image.CreateSnapshotAsync(job.SnapshotName, cancel) };
+        }
+
+        job = job with { State = JobState.Running };
+        await jobs.SaveAsync(job, cancel);
+        return job;
+    }
+
+    private async Task<(PointPlan Plan, ObjectReference Reference)> PlanAsync(
+        IImage image, ImageInfo info, JobRecord job, KnownPoints points, IProgressReporter progress, CancellationToken cancel)
+    {
+        if (await FindPlanAsync(job.Point, cancel) is { } earlier)
+        {
+            return earlier;
+        }
+
+        var decision = BackupPlanner.Decide(new BackupQuestion(
+            info, job.SnapshotId!.Value, points.Candidates, points.Committed.Count > 0, job.Full, job.CycleDays, time.GetUtcNow()));
+        var extents = await new DiffCollector(image, options.PlanExtents).CollectAsync(
+            info, decision, () => ReadExtentsAsync(points.Committed.Single(m => m.Point == decision.Base!.Point), cancel),
+            done => progress.Report("find changes", done, info.Size, "By"), cancel);
+        var head = new PlanHead
+        {
+            Format = RepositoryFormat.Version,
+            Point = job.Point,
+            Disk = new DiskIdentity(cluster.Fsid, info.Spec.Pool, info.PoolId, info.Spec.Namespace, info.Spec.Name, info.ImageId),
+            Snapshot = new PointSnapshot(job.SnapshotId.Value, job.SnapshotName, job.OwnSnapshot),
+            Created = job.Created,
+            Kind = decision.Kind,
+            Reason = decision.Kind == PointKind.Increment && decision.Proof.FineReason is { } fine ? $"{decision.Reason}; fine diff: {fine}" : decision.Reason,
+            Base = decision.Base is { } b ? new PointBase(b.Point, b.SnapshotId) : null,
+            Size = info.Size,
+            Cut = options.Cut,
+            Codec = repository.Codec.Name,
+            Tool = options.Tool,
+        };
+        var plan = new PointPlan(head, extents);
+        return (plan, await repository.PutAsync(Keys.Plan(job.Point, _attempt), plan.Write(repository.Codec), cancel));
+    }
+
+    private async Task<(PointPlan Plan, ObjectReference Reference)?> FindPlanAsync(PointId point, CancellationToken cancel)
+    {
+        await foreach (var stored in repository.Store.ListAsync($"{Keys.PointData(point)}plan.", cancel))
+        {
+            var bytes = await repository.Store.GetAsync(stored.Key, checked((int)stored.Length), cancel);
+            var plan = await PointPlan.ReadAsync(repository.Store, stored, repository.Codec, cancel);
+            var sha = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes));
+            return (plan, new ObjectReference(stored.Key, stored.Length, sha));
+        }
+
+        return null;
+    }
+
+    private async Task<IReadOnlyList<Extent>> ReadExtentsAsync(Manifest manifest, CancellationToken cancel)
+    {
+        var stored = new StoredObject(manifest.Plan.Key, manifest.Plan.Length, default);
+        return (await PointPlan.ReadAsync(repository.Store, stored, repository.Codec, cancel)).Extents;
+    }
+
+    private async Task<IReadOnlyList<StoredSegment>> ExportAsync(
+        IImage image, PointPlan plan, ObjectReference reference, IProgressReporter progress, CancellationToken cancel)
+    {
+        var segments = new SegmentStore(repository, plan.Head.Point, _attempt, reference);
+        var present = await segments.FindAsync(cancel);
+        var encoder = new FrameEncoder(repository.Codec, plan.Head.Point, plan.Head.Cut);
+        using var exporter = new PointExporter(image, encoder, segments, options, throttle);
+        var (done, total) = (0L, plan.Extents.Where(e => e.Exists).Sum(e => e.Length));
+        progress.Report("export", 0, total, "By");
+        var from = plan.Head.Base is { } b ? StreamHead.SnapshotName(b.Point) : null;
+        var head = new StreamHead(from, StreamHead.SnapshotName(plan.Head.Point), plan.Head.Size);
+        return await exporter.ExportAsync(plan, head, present, n => progress.Report("export", Interlocked.Add(ref done, n), total, "By"), cancel);
+    }
+
+    /// <summary>A snapshot that was removed under an open handle reads as newer data, or zeros, without an error: so all ids are looked up afresh.</summary>
+    private async Task CheckIdsAsync(ImageSpec spec, ImageInfo info, PointPlan plan, CancellationToken cancel)
+    {
+        var why = await cluster.FindImageIdAsync(spec, cancel) != info.ImageId ? "the image is gone or was made anew" : null;
+        if (why is null)
+        {
+            await using var fresh = await cluster.OpenAsync(spec, writable: false, cancel);
+            var now = await fresh.GetInfoAsync(cancel);
+            var ids = now.Snapshots.Select(s => s.Id).ToHashSet();
+            why = now.ImageId != info.ImageId ? "the image was made anew"
+                : !ids.Contains(plan.Head.Snapshot.Id) ? $"its snapshot {plan.Head.Snapshot.Name} (id {plan.Head.Snapshot.Id}) was removed"
+                : plan.Head.Base is { } b && !ids.Contains(b.SnapshotId) ? $"the base snapshot (id {b.SnapshotId}) was removed"
+                : null;
+        }
+
+        if (why is null && plan.Head.Base is { } stands && !(await repository.ReadDiskAsync(plan.Head.Disk.Key, null, cancel)).Any(m => m.Point == stands.Point))
+        {
+            why = $"its base, point {stands.Point}, was removed from the repository";
+        }
+
+        if (why is not null)
+        {
+            throw new RbdBackupException(ErrorKind.Dropped, $"the backup of {spec} was dropped: {why} while it was read", "Run the backup again.");
+        }
+    }
+
+    private async Task<Manifest> CommitAsync(
+        ImageInfo info, JobRecord job, PointPlan plan, ObjectReference reference, IReadOnlyList<StoredSegment> segments,
+        IReadOnlyDictionary<string, string> metadata, CancellationToken cancel)
+    {
+        var head = plan.Head;
+        var runs = PointIndex.Runs(head.Point, segments);
+        var entries = PointIndex.Entries(Cutter.Cut(plan.Extents, head.Cut), segments, runs);
+        var index = await repository.PutAsync(
+            Keys.Index(head.Point, _attempt), PointIndex.Write(head.Point, runs, entries, repository.Codec), cancel);
+        var references = await repository.PutReferencesAsync(
+            Keys.References(head.Point, _attempt), new ReferenceList(RepositoryFormat.Version, runs, [reference.Key, index.Key]), cancel);
+        var manifest = new Manifest
+        {
+            Format = RepositoryFormat.Version,
+            RequiredFeatures = [],
+            Point = head.Point,
+            Revision = 1,
+            Attempt = _attempt,
+            Created = head.Created,
+            Kind = head.Kind,
+            Reason = head.Reason,
+            Disk = head.Disk,
+            Snapshot = head.Snapshot,
+            OlderSnapshots = [.. info.Snapshots.Where(s => s.Id < head.Snapshot.Id).Select(s => s.Id)],
+            Base = head.Base,
+            Size = head.Size,
+            Layout = info.Layout,
+            Parent = info.Parent,
+            ImageMetadata = metadata,
+            Codec = repository.Codec.Name,
+            Hash = "sha256",
+            Segments = segments.Count,
+            DataBytes = segments.Sum(s => s.DataBytes),
+            ZeroBytes = segments.Sum(s => s.ZeroBytes),
+            StoredBytes = segments.Sum(s => s.Length),
+            Seconds = Math.Round(time.GetElapsedTime(_started).TotalSeconds, 3),
+            Plan = reference,
+            Index = index,
+            References = references,
+            AskedBy = job.AskedBy,
+            Policy = job.Policy,
+            Tool = options.Tool,
+        };
+        await RefuseIfVoidAsync(manifest, cancel);
+        await repository.CommitAsync(manifest, cancel);
+        await jobs.SaveAsync(job with { State = JobState.Committed }, cancel);
+        return manifest;
+    }
+
+    private async Task RefuseIfVoidAsync(Manifest manifest, CancellationToken cancel)
+    {
+        lease.Lost.ThrowIfCancellationRequested();
+        if (await repository.Store.StatAsync(Keys.Aborted(manifest.Disk.Key, manifest.Point), cancel) is not null)
+        {
+            throw new RbdBackupException(ErrorKind.Dropped, $"point {manifest.Point} of {manifest.Disk.Spec} was given up by another worker", "Run the backup again.");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+using Microsoft.Extensions.Logging;
+using RbdBackup.Core.Jobs;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+
+namespace RbdBackup.Core.Backup;
+
+/// <summary>
+/// Makes a restore point of one image: lease, job record, snapshot, plan, export, check by ids, commit, release of the old base. Killed anywhere, the
+/// next run on the same image goes on or clears away.
+/// </summary>
+public sealed partial class BackupRunner(
+    IImageCluster cluster, IStateStore state, PointRepository repository, BackupOptions options, IThrottle throttle, TimeProvider time, ILogger<BackupRunner> log)
+{
+    private static readonly TimeSpan CancelPoll = TimeSpan.FromSeconds(5);
+
+    /// <summary>Makes the point that is asked for, or goes on with one that an earlier run began.</summary>
+    /// <exception cref="RbdBackupException">As the steps give; Busy where another job has the image.</exception>
+    public async Task<Manifest> RunAsync(BackupAsk ask, IProgressReporter progress, CancellationToken cancel)
+    {
+        var info = await LookAsync(ask.Image, cancel);
+        await using var lease = await state.AcquireAsync(StateKeys.Image(info.PoolId, info.ImageId), cancel);
+        using var held = CancellationTokenSource.CreateLinkedTokenSource(cancel, lease.Lost);
+        try
+        {
+            return await RunLeasedAsync(ask, lease, progress, held.Token);
+        }
+        catch (OperationCanceledException) when (lease.Lost.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Busy, $"the lease on {ask.Image} was lost while its backup ran", "Run the backup again: it goes on where it stopped.");
+        }
+    }
+
+    private async Task<Manifest> RunLeasedAsync(BackupAsk ask, ILease lease, IProgressReporter progress, CancellationToken cancel)
+    {
+        var jobs = new ImageJobs(state, lease);
+
+        // Looked at again under the lease: what was there before it may be another's work.
+        var info = await LookAsync(ask.Image, cancel);
+        if (StateKeys.Image(info.PoolId, info.ImageId) != lease.Name)
+        {
+            throw new RbdBackupException(ErrorKind.Busy, $"{ask.Image} was replaced while its lease was taken", "Run the backup again.");
+        }
+
+        var finisher = new JobFinisher(cluster, repository, jobs, options, time);
+        var (answered, unfinished) = await finisher.ClearAsync(info, ask, cancel);
+        if (answered is not null)
+        {
+            return answered;
+        }
+
+        var job = unfinished is null ? await BeginAsync(ask, info, jobs, cancel) : await ResumeAsync(ask, unfinished, jobs, cancel);
+        return await TryAsync(ask.Image, job, jobs, finisher, lease, progress, cancel);
+    }
+
+    private async Task<JobRecord> ResumeAsync(BackupAsk ask, JobRecord unfinished, ImageJobs jobs, CancellationToken cancel)
+    {
+        var job = unfinished with
+        {
+            Tries = unfinished.Tries + 1,
+            Holder = options.Holder,
+            RequestKeys = [.. ask.RequestKeys.Union(unfinished.RequestKeys)],
+        };
+        LogResume(job.Point, ask.Image, job.Tries);
+        await jobs.SaveAsync(job, cancel);
+        return job;
+    }
+
+    private async Task<Manifest> TryAsync(
+        ImageSpec image, JobRecord job, ImageJobs jobs, JobFinisher finisher, ILease lease, IProgressReporter progress, CancellationToken cancel)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var watch = WatchForCancelAsync(job.Point, jobs, stop);
+        try
+        {
+            var attempt = new BackupAttempt(cluster, repository, jobs, lease, options, throttle, time);
+            var manifest = await attempt.RunAsync(image, job, progress, stop.Token);
+            await finisher.ReleaseAsync(image, job with { State = JobState.Committed, SnapshotId = manifest.Snapshot.Id }, manifest, cancel);
+            LogCommitted(manifest.Point, image, manifest.Kind, manifest.StoredBytes, manifest.Reason);
+            return manifest;
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            await finisher.GiveUpAsync(image, job, JobState.Cancelled, "cancelled by 'jobs cancel'", cancel);
+            throw new RbdBackupException(ErrorKind.Refused, $"the backup of {image} was cancelled", "Nothing is left of it.");
+        }
+        catch (RbdBackupException e) when (!lease.Lost.IsCancellationRequested)
+        {
+            LogFailed(e, job.Point, image, job.Tries);
+            await FailAsync(image, job, finisher, e, cancel);
+            throw;
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await watch;
+        }
+    }
+
+    private async Task FailAsync(ImageSpec image, JobRecord job, JobFinisher finisher, RbdBackupException error, CancellationToken cancel)
+    {
+        try
+        {
+            await finisher.FailAsync(image, job, error, cancel);
+        }
+        catch (RbdBackupException second)
+        {
+            // The first error is what the person needs; the record stays as it is, and the next run finds it.
+            LogUnrecorded(second, job.Point, image);
+        }
+    }
+
+    /// <summary>The record comes before the snapshot: whoever finds one of the two knows of the other.</summary>
+    private async Task<JobRecord> BeginAsync(BackupAsk ask, ImageInfo info, ImageJobs jobs, CancellationToken cancel)
+    {
+        var point = PointId.New(time.GetUtcNow());
+        var snapshot = ask.Snapshot is null ? null : info.Snapshots.FirstOrDefault(s => s.Name == ask.Snapshot && s.Namespace == SnapshotNamespace.User)
+            ?? throw new RbdBackupException(ErrorKind.NotFound, $"{ask.Image} has no snapshot '{ask.Snapshot}'", $"'rbd snap ls {ask.Image}' shows its snapshots.");
+        var job = new JobRecord
+        {
+            Point = point,
+            Image = ask.Image.ToString(),
+            State = JobState.Intent,
+            Attempt = AttemptId.New(),
+            SnapshotName = snapshot?.Name ?? options.SnapshotName.Name(ask.Image, point),
+            OwnSnapshot = snapshot is null,
+            SnapshotId = snapshot?.Id,
+            Full = ask.Full,
+            Policy = ask.Policy,
+            CycleDays = ask.CycleDays,
+            AskedBy = ask.AskedBy,
+            RequestKeys = ask.RequestKeys,
+            Created = time.GetUtcNow(),
+            Tries = 1,
+            Holder = options.Holder,
+        };
+        await jobs.SaveAsync(job, cancel);
+        return job;
+    }
+
+    private async Task<ImageInfo> LookAsync(ImageSpec spec, CancellationToken cancel)
+    {
+        await using var image = await cluster.OpenAsync(spec, writable: false, cancel);
+        var info = await image.GetInfoAsync(cancel);
+        return info switch
+        {
+            { Migrating: true } => throw new RbdBackupException(
+                ErrorKind.Unsupported, $"{spec} is under 'rbd migration'", "Commit or abort the migration, then back it up."),
+            { MirrorNonPrimary: true } => throw new RbdBackupException(
+                ErrorKind.Unsupported, $"{spec} is a mirror that is not primary", "Back up the primary image in its own cluster, or promote this one."),
+            _ => info,
+        };
+    }
+
+    private async Task WatchForCancelAsync(PointId point, ImageJobs jobs, CancellationTokenSource stop)
+    {
+        try
+        {
+            using var timer = new PeriodicTimer(CancelPoll, time);
+            while (await timer.WaitForNextTickAsync(stop.Token))
+            {
+                if (await jobs.IsCancelledAsync(point, stop.Token))
+                {
+                    await stop.CancelAsync();
+                }
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or RbdBackupException)
+        {
+            // A flag that can't be read now does not end the backup; the lease watches the cluster.
+        }
+    }
+
+    [LoggerMessage(1001, LogLevel.Information, "going on with point {Point} of {Image}, try {Try}")]
+    private partial void LogResume(PointId point, ImageSpec image, int @try);
+
+    [LoggerMessage(1002, LogLevel.Information, "point {Point} of {Image} is committed: {Kind}, {StoredBytes} bytes stored; {Reason}")]
+    private partial void LogCommitted(PointId point, ImageSpec image, PointKind kind, long storedBytes, string reason);
+
+    [LoggerMessage(1003, LogLevel.Warning, "point {Point} of {Image} failed in try {Try}")]
+    private partial void LogFailed(Exception error, PointId point, ImageSpec image, int @try);
+
+    [LoggerMessage(1004, LogLevel.Warning, "the failure of point {Point} of {Image} could not be recorded")]
+    private partial void LogUnrecorded(Exception error, PointId point, ImageSpec image);
+}

@@ -1,0 +1,119 @@
+using System.Buffers;
+using RbdBackup.Core.Jobs;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+
+namespace RbdBackup.Core.Backup;
+
+/// <summary>Ends jobs: releases what a committed one no longer needs, clears away what a dead or a given-up one left. Needs the image's lease.</summary>
+internal sealed class JobFinisher(IImageCluster cluster, PointRepository repository, ImageJobs jobs, BackupOptions options, TimeProvider time)
+{
+    /// <summary>
+    /// Finishes what was committed, clears away what can't be finished, and returns the point that already answers the request, or else the job to go
+    /// on with, if there is one.
+    /// </summary>
+    public async Task<(Manifest? Answered, JobRecord? Resume)> ClearAsync(ImageInfo info, BackupAsk ask, CancellationToken cancel)
+    {
+        var committed = (await repository.ReadDiskAsync(Keys.Disk(cluster.Fsid, info.Spec), null, cancel)).ToDictionary(m => m.Point);
+        var records = await jobs.ReadAsync(cancel);
+        (Manifest? Answered, JobRecord? Resume) found = (null, null);
+        foreach (var job in records)
+        {
+            if (committed.TryGetValue(job.Point, out var manifest))
+            {
+                await ReleaseAsync(info.Spec, job, manifest, cancel);
+                found.Answered = job.RequestKeys.Intersect(ask.RequestKeys).Any() ? manifest : found.Answered;
+            }
+            else if (IsOver(job, info))
+            {
+                await GiveUpAsync(info.Spec, job, JobState.Failed, job.LastError ?? "its snapshot is gone, or it is too old", cancel);
+            }
+            else if (Answers(job, ask) && found.Resume is null)
+            {
+                found.Resume = job;
+            }
+            else if (job.OwnSnapshot && ask.Snapshot is null)
+            {
+                await GiveUpAsync(info.Spec, job, JobState.Failed, "a newer backup of the image took its place", cancel);
+            }
+        }
+
+        await SweepAsync(info, committed.Keys.Concat(records.Select(j => j.Point)).ToHashSet(), cancel);
+        return found;
+    }
+
+    /// <summary>After the commit: our snapshots that are older than the new base go, then the record.</summary>
+    public async Task ReleaseAsync(ImageSpec spec, JobRecord job, Manifest manifest, CancellationToken cancel)
+    {
+        // A point of somebody else's snapshot never moves the base: that snapshot may go at any time.
+        if (manifest.Snapshot.Own)
+        {
+            await RemoveSnapshotsAsync(spec, s => s.Id < manifest.Snapshot.Id && options.SnapshotName.PointOf(s.Name) is not null, cancel);
+        }
+
+        await EndAsync(job with { State = JobState.Finished, LastError = null }, cancel);
+    }
+
+    /// <summary>After a failure: the record says why and when to try again; past the limits the job is given up.</summary>
+    public async Task FailAsync(ImageSpec spec, JobRecord job, RbdBackupException error, CancellationToken cancel)
+    {
+        var late = time.GetUtcNow() - job.Created > options.Deadline;
+        if (error.Kind is ErrorKind.Dropped || job.Tries >= options.MaxTries || late)
+        {
+            await GiveUpAsync(spec, job, JobState.Failed, error.Message, cancel);
+            return;
+        }
+
+        var stored = (await jobs.ReadAsync(cancel)).FirstOrDefault(j => j.Point == job.Point) ?? job;
+        var delay = options.RetryDelay * Math.Pow(2, job.Tries - 1);
+        await jobs.SaveAsync(stored with { LastError = error.Message, NextTry = time.GetUtcNow() + delay }, cancel);
+    }
+
+    /// <summary>Voids a job: first its point, then its snapshot, then its record. A snapshot that failed to be made may still appear; the next run sweeps it.</summary>
+    public async Task GiveUpAsync(ImageSpec spec, JobRecord job, JobState state, string why, CancellationToken cancel)
+    {
+        await repository.AbortAsync(Keys.Disk(cluster.Fsid, spec), job.Point, cancel);
+        if (job.OwnSnapshot && await cluster.FindImageIdAsync(spec, cancel) is not null)
+        {
+            await RemoveSnapshotsAsync(spec, s => s.Name == job.SnapshotName, cancel);
+        }
+
+        await EndAsync(job with { State = state, LastError = why }, cancel);
+    }
+
+    private bool IsOver(JobRecord job, ImageInfo info) =>
+        job.Tries >= options.MaxTries || time.GetUtcNow() - job.Created > options.Deadline
+        || (job.SnapshotId is not null && info.Snapshots.All(s => s.Id != job.SnapshotId));
+
+    private static bool Answers(JobRecord job, BackupAsk ask) =>
+        job.Full == ask.Full && job.OwnSnapshot == (ask.Snapshot is null) && (ask.Snapshot is null || job.SnapshotName == ask.Snapshot);
+
+    /// <summary>Removes snapshots with our names whose point neither was committed nor is being made.</summary>
+    private async Task SweepAsync(ImageInfo info, HashSet<PointId> known, CancellationToken cancel)
+    {
+        var bound = await jobs.ReadBindingAsync(cancel);
+        bool Orphan(ImageSnapshot s) =>
+            options.SnapshotName.PointOf(s.Name) is { } point && !known.Contains(point) && bound?.SnapshotId != s.Id;
+        if (info.Snapshots.Any(Orphan))
+        {
+            await RemoveSnapshotsAsync(info.Spec, Orphan, cancel);
+        }
+    }
+
+    private async Task RemoveSnapshotsAsync(ImageSpec spec, Func<ImageSnapshot, bool> which, CancellationToken cancel)
+    {
+        await using var image = await cluster.OpenAsync(spec, writable: true, cancel);
+        foreach (var snapshot in (await image.GetInfoAsync(cancel)).Snapshots.Where(s => s.Namespace == SnapshotNamespace.User).Where(which))
+        {
+            await image.RemoveSnapshotAsync(snapshot.Id, cancel);
+        }
+    }
+
+    private async Task EndAsync(JobRecord job, CancellationToken cancel)
+    {
+        var ended = job with { Ended = time.GetUtcNow(), NextTry = null };
+        await repository.Store.PutAsync(Keys.FinishedJob(job.Point, AttemptId.New()), new ReadOnlySequence<byte>(ended.Write()), cancel);
+        await jobs.RemoveAsync(job, cancel);
+    }
+}

@@ -1,0 +1,37 @@
+using System.Globalization;
+using RbdBackup.Core.Model;
+
+namespace RbdBackup.Core.Backup;
+
+/// <summary>
+/// How snapshots are called. Cinder removes <c>backup.ID.snap.TIME</c> by itself when a volume is deleted, and refuses the deletion for any other
+/// name; Nova cares for no names.
+/// </summary>
+/// <param name="VolumePool">The pool of Cinder's volumes.</param>
+/// <param name="VolumeTemplate">The name in that pool; holds <c>{point}</c>, may hold <c>{time}</c>.</param>
+/// <param name="Template">The name elsewhere; holds <c>{point}</c>, may hold <c>{time}</c>.</param>
+public sealed record SnapshotNaming(string VolumePool, string VolumeTemplate, string Template)
+{
+    /// <summary>The name of a point's snapshot.</summary>
+    public string Name(ImageSpec image, PointId point) =>
+        For(image)
+            .Replace("{point}", point.ToString(), StringComparison.Ordinal)
+            .Replace("{time}", (point.Time.ToUnixTimeMilliseconds() / 1000.0).ToString("F2", CultureInfo.InvariantCulture), StringComparison.Ordinal);
+
+    /// <summary>The point that a snapshot is named after, by any template; null for a snapshot that is not ours.</summary>
+    public PointId? PointOf(string snapshot) => Match(VolumeTemplate, snapshot) ?? Match(Template, snapshot);
+
+    private string For(ImageSpec image) => image.Pool == VolumePool ? VolumeTemplate : Template;
+
+    private static PointId? Match(string template, string snapshot)
+    {
+        var before = template.IndexOf("{point}", StringComparison.Ordinal);
+        var after = template[(before + "{point}".Length)..].Split("{time}")[0];
+        return snapshot.Length >= before + 36 + after.Length
+            && snapshot.StartsWith(template[..before], StringComparison.Ordinal)
+            && snapshot.AsSpan(before + 36).StartsWith(after, StringComparison.Ordinal)
+            && PointId.TryParse(snapshot.Substring(before, 36), out var point)
+            ? point
+            : null;
+    }
+}

@@ -1,0 +1,42 @@
+using RbdBackup.Core.Model;
+
+namespace RbdBackup.Core.Jobs;
+
+/// <summary>The names of state objects in RADOS and of the records in them (docs/architecture.md).</summary>
+public static class StateKeys
+{
+    /// <summary>The record that binds a restored image to its point.</summary>
+    public const string Binding = "binding";
+
+    private const string ImagePrefix = "image.";
+    private const string JobPrefix = "job.";
+    private const string CancelPrefix = "cancel.";
+    private const string RequestPrefix = "request.";
+
+    /// <summary>The state object of an image: its lease, its job records, its requests, its binding.</summary>
+    public static string Image(long poolId, string imageId) => $"{ImagePrefix}{poolId}.{imageId}";
+
+    /// <summary>True for the state object of an image.</summary>
+    public static bool IsImage(string name) => name.StartsWith(ImagePrefix, StringComparison.Ordinal);
+
+    /// <summary>The state object of a restore onto a name.</summary>
+    public static string Restore(long poolId, ImageSpec target) => $"restore.{poolId}.{Uri.EscapeDataString($"{target.Namespace}/{target.Name}")}";
+
+    /// <summary>The state object of a policy's schedule.</summary>
+    public static string Schedule(string policy) => $"schedule.{Uri.EscapeDataString(policy)}";
+
+    /// <summary>A job's record.</summary>
+    public static string Job(PointId point) => $"{JobPrefix}{point}";
+
+    /// <summary>True for a job's record.</summary>
+    public static bool IsJob(string key) => key.StartsWith(JobPrefix, StringComparison.Ordinal);
+
+    /// <summary>The flag that asks a job to end.</summary>
+    public static string Cancel(PointId point) => $"{CancelPrefix}{point}";
+
+    /// <summary>A request that waits for the image.</summary>
+    public static string Request(string dedupKey) => $"{RequestPrefix}{dedupKey}";
+
+    /// <summary>True for a request's record.</summary>
+    public static bool IsRequest(string key) => key.StartsWith(RequestPrefix, StringComparison.Ordinal);
+}

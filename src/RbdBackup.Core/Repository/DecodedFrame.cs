@@ -1,0 +1,143 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using RbdBackup.Core.Diff;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+
+namespace RbdBackup.Core.Repository;
+
+/// <summary>A range of an image, and where its bytes are in a frame's records.</summary>
+/// <param name="Offset">Where it starts in the image, in bytes.</param>
+/// <param name="Length">How long it is, in bytes.</param>
+/// <param name="Start">Where its bytes start in the records; -1 for zeros.</param>
+public readonly record struct FrameRun(long Offset, long Length, int Start)
+{
+    /// <summary>True where it reads as zeros.</summary>
+    public bool IsZero => Start < 0;
+
+    /// <summary>The first byte behind it.</summary>
+    public long End => Offset + Length;
+}
+
+/// <summary>A frame that was fetched, decompressed and proven. Dispose gives its memory back.</summary>
+public sealed class DecodedFrame : IDisposable
+{
+    private readonly byte[] _plain;
+
+    private DecodedFrame(FrameHeader header, byte[] plain, IReadOnlyList<FrameRun> runs) => (Header, _plain, Runs) = (header, plain, runs);
+
+    /// <summary>Which frame it is.</summary>
+    public FrameHeader Header { get; }
+
+    /// <summary>What it holds, in ascending order.</summary>
+    public IReadOnlyList<FrameRun> Runs { get; }
+
+    /// <summary>Its records, a piece of an <c>rbd diff v1</c> stream.</summary>
+    public ReadOnlyMemory<byte> Records => _plain.AsMemory(0, Header.PlainLength);
+
+    /// <inheritdoc/>
+    public void Dispose() => ArrayPool<byte>.Shared.Return(_plain);
+
+    /// <summary>Reads a stored frame and proves it.</summary>
+    /// <param name="stored">Its header and zstd frame, exactly.</param>
+    /// <param name="codec">Any codec: each reads each other's frames.</param>
+    /// <param name="key">The segment, for errors.</param>
+    /// <param name="point">The point that it must belong to.</param>
+    /// <param name="segment">The segment that it must belong to.</param>
+    /// <param name="maxPlain">The longest records to accept, in bytes.</param>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Corrupt"/>.</exception>
+    public static DecodedFrame Decode(ReadOnlySpan<byte> stored, IFrameCodec codec, string key, PointId point, int segment, int maxPlain)
+    {
+        var header = FrameHeader.TryRead(stored, out var hashed, out var hash, out var length);
+        if (header is null || header.Point != point || header.Segment != segment || header.PlainLength is <= 0 || header.PlainLength > maxPlain
+            || header.StoredLength != stored.Length - length)
+        {
+            throw RepositoryFormat.Corrupt(key, "has a frame with a damaged header, or one of another place");
+        }
+
+        var plain = ArrayPool<byte>.Shared.Rent(header.PlainLength);
+        try
+        {
+            codec.Decompress(stored[length..], plain.AsSpan(0, header.PlainLength));
+            var (runs, ended) = ReadRuns(plain.AsSpan(0, header.PlainLength));
+            return ended == header.End && Proven(header, hashed, hash, plain, runs)
+                ? new DecodedFrame(header, plain, runs)
+                : throw RepositoryFormat.Corrupt(key, $"has a frame (number {header.Number}) whose bytes do not match their hash");
+        }
+        catch (RbdBackupException e)
+        {
+            ArrayPool<byte>.Shared.Return(plain);
+            throw e.Message.StartsWith(key, StringComparison.Ordinal) ? e : RepositoryFormat.Corrupt(key, $"has a damaged frame (number {header.Number}): {e.Message}", e);
+        }
+    }
+
+    private static (List<FrameRun> Runs, bool Ended) ReadRuns(ReadOnlySpan<byte> plain)
+    {
+        var runs = new List<FrameRun>();
+        var ended = false;
+        var reader = new DiffSpanReader(plain, DiffFormat.V1);
+        while (reader.TryRead(out var record))
+        {
+            ended = record.Tag == DiffTag.End;
+            if (record.Tag == DiffTag.Zero)
+            {
+                runs.Add(new FrameRun(record.Offset, record.Length, -1));
+            }
+            else if (record.Tag == DiffTag.Data)
+            {
+                plain.Overlaps(record.Data, out var start);
+                runs.Add(new FrameRun(record.Offset, record.Length, start));
+            }
+        }
+
+        return (runs, ended);
+    }
+
+    /// <summary>
+    /// The runs must tile the extents exactly, and header, what stands before the first run and the bytes of the existing extents must give the hash.
+    /// </summary>
+    private static bool Proven(FrameHeader header, ReadOnlySpan<byte> hashed, ReadOnlySpan<byte> hash, ReadOnlySpan<byte> plain, List<FrameRun> runs)
+    {
+        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        sha.AppendData(hashed);
+        var recordBytes = runs.Sum(r => DiffWriter.DataHeaderLength(DiffFormat.V1) + (r.IsZero ? 0 : r.Length)) + (header.End ? 1 : 0);
+        sha.AppendData(plain[..(int)Math.Max(0, header.PlainLength - recordBytes)]);
+        var next = 0;
+        foreach (var extent in header.Extents)
+        {
+            for (var at = extent.Offset; at < extent.End; at = runs[next++].End)
+            {
+                if (next == runs.Count || runs[next].Offset != at || runs[next].End > extent.End || (!extent.Exists && !runs[next].IsZero))
+                {
+                    return false;
+                }
+
+                if (extent.Exists)
+                {
+                    Append(sha, plain, runs[next]);
+                }
+            }
+        }
+
+        Span<byte> actual = stackalloc byte[FrameHeader.HashLength];
+        sha.GetHashAndReset(actual);
+        return next == runs.Count && actual.SequenceEqual(hash);
+    }
+
+    private static void Append(IncrementalHash sha, ReadOnlySpan<byte> plain, FrameRun run)
+    {
+        if (!run.IsZero)
+        {
+            sha.AppendData(plain.Slice(run.Start, (int)run.Length));
+            return;
+        }
+
+        ReadOnlySpan<byte> zeros = Zeros;
+        for (var rest = run.Length; rest > 0; rest -= Math.Min(rest, zeros.Length))
+        {
+            sha.AppendData(zeros[..(int)Math.Min(rest, zeros.Length)]);
+        }
+    }
+
+    private static readonly byte[] Zeros = new byte[64 << 10];
+}

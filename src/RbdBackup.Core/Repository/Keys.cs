@@ -1,0 +1,144 @@
+using System.Globalization;
+using System.Text;
+using RbdBackup.Core.Model;
+
+namespace RbdBackup.Core.Repository;
+
+/// <summary>What a manifest's key tells before the manifest is read.</summary>
+/// <param name="Key">The key itself.</param>
+/// <param name="Disk">The disk's part of the key (<see cref="Keys.Disk"/>).</param>
+/// <param name="Point">The point.</param>
+/// <param name="Revision">Of several revisions of a point the highest valid one counts.</param>
+/// <param name="Attempt">The attempt that wrote it.</param>
+/// <param name="Kind">Full or increment.</param>
+/// <param name="StoredBytes">What the point's own segments take in the store.</param>
+public sealed record ManifestKey(string Key, string Disk, PointId Point, int Revision, AttemptId Attempt, PointKind Kind, long StoredBytes);
+
+/// <summary>The keys of the repository's objects (docs/FORMAT.md, "Keys"). Every key that a job writes holds an attempt's id and is written once.</summary>
+public static class Keys
+{
+    /// <summary>Where the manifests are.</summary>
+    public const string PointsPrefix = "points/";
+
+    /// <summary>Where segments, plans, indexes and references are.</summary>
+    public const string DataPrefix = "data/";
+
+    /// <summary>Where the repository's headers are.</summary>
+    public const string HeaderPrefix = "repository.";
+
+    /// <summary>Where garbage candidates are written down.</summary>
+    public const string GarbagePrefix = "gc/";
+
+    /// <summary>Where finished jobs are.</summary>
+    public const string JobsPrefix = "jobs/";
+
+    /// <summary>A disk: <c>fsid/pool/namespace/name</c>, each part escaped; the default namespace is <c>~</c>.</summary>
+    public static string Disk(string fsid, ImageSpec image) =>
+        $"{Escape(fsid)}/{Escape(image.Pool)}/{(image.Namespace.Length == 0 ? "~" : Escape(image.Namespace))}/{Escape(image.Name)}";
+
+    /// <summary>The image that a disk's key names.</summary>
+    public static (string Fsid, ImageSpec Image) ParseDisk(string disk)
+    {
+        var parts = disk.Split('/');
+        return (Unescape(parts[0]), new ImageSpec(Unescape(parts[1]), parts[2] == "~" ? "" : Unescape(parts[2]), Unescape(parts[3])));
+    }
+
+    /// <summary>Where a disk's manifests are.</summary>
+    public static string DiskPrefix(string disk) => $"{PointsPrefix}{disk}/";
+
+    /// <summary>A manifest's key.</summary>
+    public static string Manifest(string disk, PointId point, int revision, AttemptId attempt, PointKind kind, long storedBytes) =>
+        $"{DiskPrefix(disk)}{point}.{revision:D6}.{attempt}.{(kind == PointKind.Full ? "full" : "increment")}.{storedBytes}.json";
+
+    /// <summary>The marker that says: what any attempt at this point wrote is void.</summary>
+    public static string Aborted(string disk, PointId point) => $"{DiskPrefix(disk)}{point}.aborted";
+
+    /// <summary>The point that an aborted marker names; null where the key is none.</summary>
+    public static (string Disk, PointId Point)? TryParseAborted(string key) =>
+        SplitPointsKey(key) is { } k && k.File.EndsWith(".aborted", StringComparison.Ordinal) && PointId.TryParse(k.File[..^8], out var point)
+            ? (k.Disk, point.Value)
+            : null;
+
+    /// <summary>What a manifest's key tells; null where the key is none.</summary>
+    public static ManifestKey? TryParseManifest(string key)
+    {
+        if (SplitPointsKey(key) is not { } k)
+        {
+            return null;
+        }
+
+        var parts = k.File.Split('.');
+        if (parts is not [var id, var revision, var attempt, "full" or "increment", var size, "json"]
+            || !PointId.TryParse(id, out var point)
+            || !int.TryParse(revision, NumberStyles.None, CultureInfo.InvariantCulture, out var r)
+            || AttemptId.TryParse(attempt) is not { } a
+            || !long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var s))
+        {
+            return null;
+        }
+
+        return new ManifestKey(key, k.Disk, point.Value, r, a, parts[3] == "full" ? PointKind.Full : PointKind.Increment, s);
+    }
+
+    /// <summary>Where all of a point's data is.</summary>
+    public static string PointData(PointId point) => $"{DataPrefix}{point}/";
+
+    /// <summary>A segment: the number comes first, so that a plain listing is in the stream's order.</summary>
+    public static string Segment(PointId point, int number, AttemptId attempt) => $"{PointData(point)}{number:D8}.{attempt}";
+
+    /// <summary>The number and attempt in a segment's key; null where the key is none.</summary>
+    public static (int Number, AttemptId Attempt)? TryParseSegment(string key)
+    {
+        var file = key[(key.LastIndexOf('/') + 1)..];
+        return file.Length == 8 + 1 + AttemptId.Length && file[8] == '.'
+            && int.TryParse(file.AsSpan(0, 8), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && AttemptId.TryParse(file[9..]) is { } attempt
+            ? (number, attempt)
+            : null;
+    }
+
+    /// <summary>The plan that an attempt stored.</summary>
+    public static string Plan(PointId point, AttemptId attempt) => $"{PointData(point)}plan.{attempt}";
+
+    /// <summary>The index that an attempt stored.</summary>
+    public static string Index(PointId point, AttemptId attempt) => $"{PointData(point)}index.{attempt}";
+
+    /// <summary>The references that an attempt stored.</summary>
+    public static string References(PointId point, AttemptId attempt) => $"{PointData(point)}references.{attempt}";
+
+    /// <summary>A finished job's record.</summary>
+    public static string FinishedJob(PointId point, AttemptId attempt) => $"{JobsPrefix}{point}.{attempt}.json";
+
+    /// <summary>The point under whose prefix a data object lies; null where the key is none.</summary>
+    public static PointId? PointOfData(string key) =>
+        key.StartsWith(DataPrefix, StringComparison.Ordinal) && key.Length > DataPrefix.Length + 37
+        && PointId.TryParse(key.Substring(DataPrefix.Length, 36), out var point)
+            ? point
+            : null;
+
+    private static (string Disk, string File)? SplitPointsKey(string key)
+    {
+        if (!key.StartsWith(PointsPrefix, StringComparison.Ordinal) || key.Count(c => c == '/') != 5)
+        {
+            return null;
+        }
+
+        var cut = key.LastIndexOf('/');
+        return (key[PointsPrefix.Length..cut], key[(cut + 1)..]);
+    }
+
+    private static string Escape(string text)
+    {
+        var escaped = new StringBuilder(text.Length);
+        foreach (var b in Encoding.UTF8.GetBytes(text))
+        {
+            // A leading dot would make "." and ".." possible, which folders take for something else.
+            var plain = char.IsAsciiLetterOrDigit((char)b) || b is (byte)'_' or (byte)'-' || (b == '.' && escaped.Length > 0);
+            _ = plain ? escaped.Append((char)b) : escaped.Append('%').Append(b.ToString("X2", CultureInfo.InvariantCulture));
+        }
+
+        return escaped.ToString();
+    }
+
+    private static string Unescape(string text) => Uri.UnescapeDataString(text);
+}
