@@ -1,20 +1,23 @@
 # shellcheck shell=bash
 # Ceph: one mon, one mgr, one bluestore OSD on a sparse file.
 
+# shellcheck source=devstack/cephx.sh
+. "$HERE/../cephx.sh"
+
 CEPH_HOME=$MINI_HOME/ceph
 export CEPH_CONF=$CEPH_HOME/ceph.conf
 POOLS=(vms volumes images rbdbackup)
 
-# The users and their capabilities. README.md documents the two of rbdbackup: keep it the same.
+# The users and their capabilities.
 ceph_users() {
+    local osd_caps
+    osd_caps=$(rbdbackup_osd_caps vms volumes images rbdbackup)
     ceph_user client.admin mon 'allow *' mgr 'allow *' osd 'allow *' mds 'allow *'
     ceph_user mgr.x mon 'allow profile mgr' osd 'allow *' mds 'allow *'
     ceph_user osd.0 mon 'allow profile osd' mgr 'allow profile osd' osd 'allow *'
     ceph_user client.rgw mon 'allow rw' osd 'allow rwx' mgr 'allow rw'
-    ceph_user client.rbdbackup mon 'allow r' \
-        osd 'profile rbd pool=vms, profile rbd pool=volumes, profile rbd-read-only pool=images, allow rwx pool=rbdbackup namespace=rbdbackup'
-    ceph_user client.rbdbackup-restore mon 'profile rbd' \
-        osd 'profile rbd pool=vms, profile rbd pool=volumes, profile rbd-read-only pool=images, allow rwx pool=rbdbackup namespace=rbdbackup'
+    ceph_user client.rbdbackup mon "$RBDBACKUP_MON_CAPS" osd "$osd_caps"
+    ceph_user client.rbdbackup-restore mon "$RBDBACKUP_RESTORE_MON_CAPS" osd "$osd_caps"
 }
 
 # ceph_user NAME [SERVICE CAPS]...: its keyring, with the key it has had, or a new one.
