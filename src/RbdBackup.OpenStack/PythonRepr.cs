@@ -9,7 +9,7 @@ namespace RbdBackup.OpenStack;
 /// Reads what Python's <c>str()</c> makes of a flat dictionary, as Cinder puts a snapshot's metadata into its notifications:
 /// <c>{'a': 'b', "it's": None}</c>. Strict: what <c>repr</c> does not write is not read, and nothing is ever evaluated.
 /// </summary>
-internal static class PythonRepr
+public static class PythonRepr
 {
     /// <summary>The longest text that is read, in characters: 128 keys and values of 255, every character escaped.</summary>
     public const int MaxLength = 1024 * 1024;
