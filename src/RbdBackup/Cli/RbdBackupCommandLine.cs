@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using RbdBackup.Commands;
 
 namespace RbdBackup.Cli;
@@ -17,9 +18,14 @@ public static class RbdBackupCommandLine
             return await parse.InvokeAsync(host);
         }
 
-        var command = string.Join(' ', parse.CommandResult.Command.Parents.OfType<Command>().Reverse().Select(c => c.Name).Append(parse.CommandResult.Command.Name));
+        var path = new List<string>();
+        for (var result = parse.CommandResult; result.Command is not RootCommand; result = (CommandResult)result.Parent!)
+        {
+            path.Insert(0, result.Command.Name + " ");
+        }
+
         return ErrorReport
-            .OfUsage(parse.Errors[^1].Message, $"'{command} --help' shows what it takes.")
+            .OfUsage(parse.Errors[^1].Message, $"'rbdbackup {string.Concat(path)}--help' shows what it takes.")
             .Write(host.Error, args.Contains(GlobalOptions.Json.Name));
     }
 

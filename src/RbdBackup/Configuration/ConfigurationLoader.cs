@@ -89,12 +89,16 @@ public static class ConfigurationLoader
 
     private static string Unknown(IniEntry entry, SectionDefinition? section)
     {
-        var names = section?.Options.Select(o => o.Name) ?? OptionCatalog.Sections.Select(s => s.Named ? s.Name + ":NAME" : s.Name);
-        var nearest = NearestName.Find(section is null ? entry.Section : entry.Key, names);
-        var guess = nearest is null ? "" : section is null ? $"; did you mean [{nearest}]?" : $"; did you mean {nearest}?";
-        return section is null
-            ? $"{entry.Origin}: [{entry.Section}] {entry.Key}: there is no such section{guess}"
-            : $"{entry.Origin}: [{entry.Section}] {entry.Key}: there is no such option{guess}";
+        var where = $"{entry.Origin}: [{entry.Section}] {entry.Key}: there is no such";
+        if (section is not null)
+        {
+            var option = NearestName.Find(entry.Key, section.Options.Select(o => o.Name));
+            return $"{where} option{(option is null ? "" : $"; did you mean {option}?")}";
+        }
+
+        var name = NearestName.Find(entry.Section.Split(':')[0], OptionCatalog.Sections.Select(s => s.Name));
+        var named = OptionCatalog.Sections.Any(s => s.Named && s.Name == name);
+        return $"{where} section{(name is null ? "" : $"; did you mean [{name}{(named ? ":NAME" : "")}]?")}";
     }
 
     private static void AssignEnvironment(OptionValues values, IReadOnlyDictionary<string, string> environment)

@@ -47,7 +47,7 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         }
         catch (RbdBackupException e)
         {
-            errors.Add(Describe(section, option, written!, e.Message));
+            errors.Add(Describe(section, option, written!, option.Secret ? "a $name in it names no option; write $$ for a dollar sign" : e.Message));
             return null;
         }
 

@@ -1,0 +1,50 @@
+# `make help` shows the targets. Logic is in scripts: tests/run, devstack/mini/mini, devstack/mini/demo, tests/bench.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+.PHONY: build test demo bench format lint clean native install mini-up mini-down help
+DOTNET := . tests/environment.sh && dotnet
+
+build: ## build the command; it is at bin/rbdbackup
+	@$(DOTNET) publish src/RbdBackup --configuration Release --output .build/publish --nologo --verbosity quiet
+	@mkdir -p bin && ln -sfn ../.build/publish/rbdbackup bin/rbdbackup
+	@echo "bin/rbdbackup is version $$(bin/rbdbackup --version)"
+
+test: ## run every test, against real servers that are started and stopped
+	@tests/run
+
+demo: build ## show the whole way: notification, backup, increment, restore
+	@devstack/mini/demo
+
+bench: build ## compare with rbd export-diff
+	@tests/bench
+
+native: ## build the C probes
+	@cmake -S native -B .build/native >/dev/null
+	@cmake --build .build/native -- --quiet
+
+install: ## install the Debian packages that tests and demo need (as root, or through sudo)
+	@devstack/mini/mini install
+
+mini-up: ## start Ceph, RabbitMQ and radosgw on this machine
+	@devstack/mini/mini up
+
+mini-down: ## stop them
+	@devstack/mini/mini down
+
+format: ## put the code into its form
+	@$(DOTNET) format RbdBackup.sln
+
+lint: ## check form, shell scripts and that lock files are up to date
+	@$(DOTNET) restore RbdBackup.sln --locked-mode --verbosity quiet
+	@$(DOTNET) format RbdBackup.sln --no-restore --verify-no-changes
+	@if command -v shellcheck >/dev/null; then \
+	    git ls-files -z | xargs -0 grep -lE '^#!(/usr/bin/env bash|/bin/sh|/bin/bash)' | xargs shellcheck -x; \
+	else echo "shellcheck is not installed: shell scripts are not checked"; fi
+
+clean: ## remove what was built; mini's data stays (devstack/mini/mini down --wipe)
+	@rm -rf .build bin
+	@find src tests -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
+
+help: ## show this
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 14

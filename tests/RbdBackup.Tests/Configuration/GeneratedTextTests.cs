@@ -1,0 +1,58 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using RbdBackup.Configuration;
+
+namespace RbdBackup.Tests.Configuration;
+
+public sealed class GeneratedTextTests : IDisposable
+{
+    private readonly ConfigFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void The_sample_with_every_option_taken_in_gives_the_defaults()
+    {
+        var sample = Regex.Replace(Sample(), "^#(?=\\S)", "", RegexOptions.Multiline);
+        var options = OptionCatalog.Sections.Sum(s => s.Options.Count);
+        Assert.Equal(options, Regex.Count(sample, "^[a-z0-9_]+ =", RegexOptions.Multiline));
+
+        var loaded = _folder.Load(sample.Replace("[policy:NAME]", "[policy:daily]", StringComparison.Ordinal)).Settings;
+        Assert.Equal(Json(ConfigurationLoader.Load(ConfigurationSources.Nothing).Settings), Json(loaded));
+    }
+
+    [Fact]
+    public void The_sample_as_it_is_sets_nothing() =>
+        Assert.Equal(Json(ConfigurationLoader.Load(ConfigurationSources.Nothing).Settings), Json(_folder.Load(Sample()).Settings));
+
+    [Fact]
+    public void The_documentation_is_what_the_command_prints()
+    {
+        var writer = new StringWriter { NewLine = "\n" };
+        ReferenceWriter.Write(writer);
+        var documented = File.ReadAllText(Path.Combine(RepositoryRoot(), "docs", "configuration.md"));
+        Assert.True(
+            documented.TrimEnd().EndsWith(writer.ToString().TrimEnd(), StringComparison.Ordinal),
+            "docs/configuration.md does not end with what 'rbdbackup config reference' prints");
+    }
+
+    private static string Sample()
+    {
+        var writer = new StringWriter { NewLine = "\n" };
+        SampleWriter.Write(writer);
+        return writer.ToString();
+    }
+
+    private static string Json(RbdBackupSettings settings) => JsonSerializer.Serialize(settings);
+
+    private static string RepositoryRoot()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "RbdBackup.sln")))
+        {
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"no RbdBackup.sln above {AppContext.BaseDirectory}");
+        }
+
+        return folder;
+    }
+}
