@@ -20,15 +20,18 @@ place_guard() {
 
 installed() { dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort; }
 
-# A server package enables its unit for the next boot. What was not on the machine before must not start then either.
-disable_new_units() {
-    local before=$1 packages units
+# A server package enables its service for the next boot. What was not on the machine before must not start then either.
+disable_new_services() {
+    local before=$1 packages files service
     packages=$(comm -13 <(echo "$before") <(installed) | grep -E '^(ceph|radosgw|rabbitmq|erlang)' || true)
-    if [[ -z $packages ]] || ! command -v systemctl >/dev/null; then return 0; fi
+    if [[ -z $packages ]]; then return 0; fi
     # shellcheck disable=SC2086 # a list of package names
-    units=$(dpkg -L $packages | sed -nE 's,^(/usr)?/lib/systemd/system/([^/@]+\.(service|socket|target|timer))$,\2,p' | sort -u)
-    # shellcheck disable=SC2086 # a list of unit names
-    if [[ -n $units ]]; then systemctl --quiet disable $units >/dev/null 2>&1 || true; fi
+    files=$(dpkg -L $packages)
+    for service in $(sed -n 's,^/etc/init\.d/,,p' <<<"$files"); do update-rc.d "$service" disable; done
+    if command -v systemctl >/dev/null; then
+        sed -nE 's,^(/usr)?/lib/systemd/system/([^/@]+\.(service|socket|target|timer))$,\2,p' <<<"$files" |
+            xargs --no-run-if-empty systemctl --quiet disable
+    fi
 }
 
 exec 9>/run/lock/rbdbackup-mini-install
@@ -39,4 +42,4 @@ trap remove_guard EXIT
 place_guard
 apt-get -q -o DPkg::Lock::Timeout=600 update
 apt-get -q -y -o DPkg::Lock::Timeout=600 install --no-install-recommends "$@"
-disable_new_units "$before"
+disable_new_services "$before"
