@@ -18,8 +18,6 @@ internal sealed class FolderErrors(string root)
             _ when !Directory.Exists(root) => RootMissing(e),
             (FileNotFoundException or DirectoryNotFoundException, _) or (_, Posix.ENOENT) =>
                 new(ErrorKind.NotFound, $"{failed}there is no such object.", null, e),
-            (UnauthorizedAccessException, _) when Directory.Exists(path) =>
-                new(ErrorKind.NotFound, $"{failed}it is a folder, not an object.", null, e),
             (UnauthorizedAccessException, _) or (_, Posix.EACCES or Posix.EPERM) =>
                 new(ErrorKind.Permission, $"{failed}{e.Message}", $"Give the user '{Environment.UserName}' access to {root}.", e),
             (_, Posix.EROFS) =>

@@ -139,6 +139,11 @@ public sealed class FolderStore : IObjectStore
             }
             SyncFoldersOf(path);
         }
+        catch (DirectoryNotFoundException e) when (Directory.Exists(_root) && !Directory.Exists(_temporary))
+        {
+            throw new RbdBackupException(
+                ErrorKind.NotFound, $"Writing {path} failed: {_temporary} was there before and is gone.", $"Check that {_root} is still mounted.", e);
+        }
         catch (Exception e) when (FolderErrors.IsFileSystem(e))
         {
             throw _errors.Translate(e, "Writing", path);
@@ -164,7 +169,6 @@ public sealed class FolderStore : IObjectStore
             Access = FileAccess.Write,
             Share = FileShare.ReadWrite,
             BufferSize = 0,
-            PreallocationSize = content.Length,
             UnixCreateMode = FileMode640,
         });
         foreach (var part in content)
@@ -278,6 +282,10 @@ public sealed class FolderStore : IObjectStore
         try
         {
             return OpenToRead(PathOf(key));
+        }
+        catch (UnauthorizedAccessException e) when (Directory.Exists(PathOf(key)))
+        {
+            throw new RbdBackupException(ErrorKind.NotFound, $"Reading {PathOf(key)} failed: it is a folder, not an object.", null, e);
         }
         catch (Exception e) when (FolderErrors.IsFileSystem(e))
         {

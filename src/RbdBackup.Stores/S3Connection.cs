@@ -8,10 +8,13 @@ using RbdBackup.Core.Model;
 namespace RbdBackup.Stores;
 
 /// <summary>Makes the AWS SDK's client: no retries, deadlines or checksums of its own, so that each has one place, in <see cref="S3Store"/>.</summary>
-internal static class S3Connection
+internal sealed class S3Connection : IDisposable
 {
-    public static AmazonS3Client Open(S3Options options)
+    private readonly Http _http;
+
+    public S3Connection(S3Options options)
     {
+        _http = new Http(Authorities(options.CaFile));
         var config = new AmazonS3Config
         {
             ForcePathStyle = options.PathStyle ?? options.Endpoint is not null,
@@ -20,7 +23,7 @@ internal static class S3Connection
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
             MaxErrorRetry = 0,
             Timeout = Timeout.InfiniteTimeSpan,
-            HttpClientFactory = new Http(Authorities(options.CaFile)),
+            HttpClientFactory = _http,
         };
         if (options.Endpoint is null)
         {
@@ -31,12 +34,20 @@ internal static class S3Connection
             config.ServiceURL = Endpoint(options.Endpoint);
             config.AuthenticationRegion = options.Region;
         }
-        return (options.AccessKey, options.SecretKey) switch
+        Client = (options.AccessKey, options.SecretKey) switch
         {
             (null, null) => new AmazonS3Client(config),
             ({ } access, { } secret) => new AmazonS3Client(new BasicAWSCredentials(access, secret), config),
             _ => throw new RbdBackupException(ErrorKind.Usage, "Of the S3 access key and secret key only one is given.", "Give both, or none."),
         };
+    }
+
+    public AmazonS3Client Client { get; }
+
+    public void Dispose()
+    {
+        Client.Dispose();
+        _http.Dispose();
     }
 
     private static string Endpoint(string url) =>
@@ -64,11 +75,12 @@ internal static class S3Connection
             : throw new RbdBackupException(ErrorKind.Usage, $"The S3 CA file {file} holds no certificate.", "Give a PEM file.");
     }
 
-    private sealed class Http(X509Certificate2Collection? authorities) : HttpClientFactory
+    /// <summary>One HTTP client, and so one pool of connections, for as long as the store is open.</summary>
+    private sealed class Http : HttpClientFactory, IDisposable
     {
-        public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
+        private readonly HttpClient _client;
 
-        public override HttpClient CreateHttpClient(IClientConfig clientConfig)
+        public Http(X509Certificate2Collection? authorities)
         {
             var handler = new SocketsHttpHandler
             {
@@ -82,7 +94,33 @@ internal static class S3Connection
                 policy.CustomTrustStore.AddRange(authorities);
                 handler.SslOptions.CertificateChainPolicy = policy;
             }
-            return new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+            _client = new HttpClient(new ExpectOnlyWithMuch(handler)) { Timeout = Timeout.InfiniteTimeSpan };
+        }
+
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => _client;
+
+        public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
+
+        public override bool DisposeHttpClientsAfterUse(IClientConfig clientConfig) => false;
+
+        public void Dispose() => _client.Dispose();
+    }
+
+    /// <summary>
+    /// The SDK announces each upload with "Expect: 100-continue", so that a refused one is not sent in vain. .NET sends up to 1024 bytes after the refusal
+    /// all the same, and radosgw takes them for the start of the next request on that connection: small uploads go without.
+    /// </summary>
+    private sealed class ExpectOnlyWithMuch(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        private const int SentAfterRefusal = 1024;
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (request.Content?.Headers.ContentLength <= SentAfterRefusal)
+            {
+                request.Headers.ExpectContinue = false;
+            }
+            return base.SendAsync(request, cancellationToken);
         }
     }
 }

@@ -19,6 +19,7 @@ namespace RbdBackup.Stores;
 /// </summary>
 public sealed partial class S3Store : IObjectStore
 {
+    private readonly S3Connection _connection;
     private readonly AmazonS3Client _client;
     private readonly string _bucket;
     private readonly string _prefix;
@@ -27,9 +28,10 @@ public sealed partial class S3Store : IObjectStore
     private readonly ResiliencePipeline _pipeline;
     private readonly ILogger _logger;
 
-    internal S3Store(AmazonS3Client client, string bucket, string prefix, S3Options options, ILogger logger, TimeProvider clock)
+    internal S3Store(S3Connection connection, string bucket, string prefix, S3Options options, ILogger logger, TimeProvider clock)
     {
-        _client = client;
+        _connection = connection;
+        _client = connection.Client;
         _bucket = bucket;
         _prefix = prefix.Length == 0 ? "" : prefix + '/';
         _logger = logger;
@@ -147,7 +149,7 @@ public sealed partial class S3Store : IObjectStore
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        _client.Dispose();
+        _connection.Dispose();
         return ValueTask.CompletedTask;
     }
 

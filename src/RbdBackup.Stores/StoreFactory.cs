@@ -52,7 +52,7 @@ public static class StoreFactory
         {
             throw Wrong(url, "Its prefix may have parts of [A-Za-z0-9._~%-] with single '/' between.");
         }
-        return new S3Store(S3Connection.Open(options), bucket, prefix, options, logger, clock);
+        return new S3Store(new S3Connection(options), bucket, prefix, options, logger, clock);
     }
 
     private static RbdBackupException Wrong(string url, string why) => new(ErrorKind.Usage, $"The store's URL '{url}' can't be used. {why}", Allowed);

@@ -52,7 +52,8 @@ public sealed class FolderStoreTests : StoreContract
         await Store.PutAsync("one", new(Bytes(1)), None);
         Directory.Delete(_folder, recursive: true);
         Directory.CreateDirectory(_folder);
-        await FailsAsync(ErrorKind.NotFound, () => Store.PutAsync("a/two", new(Bytes(1)), None));
+        var e = await FailsAsync(ErrorKind.NotFound, () => Store.PutAsync("a/two", new(Bytes(1)), None));
+        Assert.Contains("still mounted", e.Remedy, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder));
     }
 

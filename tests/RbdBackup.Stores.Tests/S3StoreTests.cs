@@ -7,6 +7,8 @@ namespace RbdBackup.Stores.Tests;
 
 public sealed class S3StoreTests : StoreContract
 {
+    private static readonly ParallelOptions Many = new() { MaxDegreeOfParallelism = 32 };
+
     private readonly string _prefix = $"stores-test/{Guid.NewGuid():N}";
 
     private static CancellationToken None => CancellationToken.None;
@@ -17,10 +19,7 @@ public sealed class S3StoreTests : StoreContract
 
     public override async Task DisposeAsync()
     {
-        await foreach (var left in Store.ListAsync("", None))
-        {
-            await Store.DeleteAsync(left.Key, None);
-        }
+        await Parallel.ForEachAsync(Store.ListAsync("", None), Many, async (left, cancel) => await Store.DeleteAsync(left.Key, cancel));
         await Store.DisposeAsync();
     }
 
@@ -28,7 +27,7 @@ public sealed class S3StoreTests : StoreContract
     public async Task A_listing_goes_on_behind_the_first_page()
     {
         var keys = Enumerable.Range(0, 1003).Select(i => $"k/{i:0000}").ToList();
-        await Parallel.ForEachAsync(keys, async (key, cancel) => await Store.PutAsync(key, new([1]), cancel));
+        await Parallel.ForEachAsync(keys, Many, async (key, cancel) => await Store.PutAsync(key, new([1]), cancel));
         Assert.Equal(keys, await KeysAsync("k/"));
     }
 
@@ -49,6 +48,8 @@ public sealed class S3StoreTests : StoreContract
         foreach (var act in new Func<Task>[]
         {
             () => store.CheckAsync(None), () => store.PutAsync("k", new(Bytes(1)), None), () => store.GetAsync("k", 1, None),
+            () => store.PutAsync("k", new(Bytes(1025)), None), () => store.GetAsync("k", 1, None),
+            () => store.PutAsync("k", new(Bytes(5_000_000)), None), () => store.GetAsync("k", 1, None),
             () => store.ListAsync("", None).ToListAsync().AsTask(),
         })
         {
@@ -64,7 +65,8 @@ public sealed class S3StoreTests : StoreContract
         await using var store = S3Place.Open(S3Place.Options(secret: "a-wrong-secret"), _prefix);
         foreach (var act in new Func<Task>[]
         {
-            () => store.CheckAsync(None), () => store.PutAsync("k", new(Bytes(1)), None), () => store.GetAsync("k", 1, None), () => store.StatAsync("k", None),
+            () => store.CheckAsync(None), () => store.PutAsync("k", new(Bytes(1)), None), () => store.GetAsync("k", 1, None),
+            () => store.PutAsync("k", new(Bytes(5_000_000)), None), () => store.StatAsync("k", None),
         })
         {
             var e = await FailsAsync(ErrorKind.Permission, act);
@@ -124,6 +126,8 @@ public sealed class S3StoreTests : StoreContract
         await using var trusting = S3Place.Open(S3Place.Options(front.Endpoint, caFile: front.CaFile), _prefix);
         await trusting.PutAsync("tls", new(Bytes(300_000)), None);
         Assert.Equal(Bytes(300_000), await trusting.GetAsync("tls", 300_000, None));
+        await trusting.CheckAsync(None);
+        Assert.Equal(1, front.Connections);
 
         await using var distrusting = S3Place.Open(S3Place.Options(front.Endpoint), _prefix);
         var e = await FailsAsync(ErrorKind.Unavailable, () => distrusting.GetAsync("tls", 300_000, None));

@@ -40,7 +40,10 @@ public abstract class StoreContract : IAsyncLifetime
         var stat = await Store.StatAsync("some/object", None);
         Assert.Equal(("some/object", (long)length), (stat!.Key, stat.Length));
         Assert.InRange(stat.Modified, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1));
-        Assert.Equal([stat], await ListAsync(""));
+        var listed = Assert.Single(await ListAsync(""));
+        // Some services tell the time to the second in one answer and finer in another.
+        Assert.Equal((stat.Key, stat.Length), (listed.Key, listed.Length));
+        Assert.InRange(listed.Modified - stat.Modified, TimeSpan.FromSeconds(-1), TimeSpan.FromSeconds(1));
     }
 
     [Fact]

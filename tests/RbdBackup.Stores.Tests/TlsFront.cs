@@ -41,6 +41,9 @@ internal sealed class TlsFront : IAsyncDisposable
     /// <summary>May change what comes back; false cuts the connection.</summary>
     public Func<Memory<byte>, bool> ToClient { get; set; } = _ => true;
 
+    /// <summary>How many connections were made.</summary>
+    public int Connections { get; private set; }
+
     public async ValueTask DisposeAsync()
     {
         _listener.Stop();
@@ -68,6 +71,7 @@ internal sealed class TlsFront : IAsyncDisposable
             while (true)
             {
                 connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync()));
+                Connections++;
             }
         }
         catch (SocketException)
