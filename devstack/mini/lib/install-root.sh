@@ -22,15 +22,15 @@ installed() { dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^i
 
 # A server package enables its service for the next boot. What was not on the machine before must not start then either.
 disable_new_services() {
-    local before=$1 packages files service
+    local before=$1 packages files
     packages=$(comm -13 <(echo "$before") <(installed) | grep -E '^(ceph|radosgw|rabbitmq|erlang)' || true)
     if [[ -z $packages ]]; then return 0; fi
     # shellcheck disable=SC2086 # a list of package names
     files=$(dpkg -L $packages)
-    for service in $(sed -n 's,^/etc/init\.d/,,p' <<<"$files"); do update-rc.d "$service" disable; done
+    sed -n 's,^/etc/init\.d/,,p' <<<"$files" | xargs -r -I '{}' update-rc.d '{}' disable
     if command -v systemctl >/dev/null; then
         sed -nE 's,^(/usr)?/lib/systemd/system/([^/@]+\.(service|socket|target|timer))$,\2,p' <<<"$files" |
-            xargs --no-run-if-empty systemctl --quiet disable
+            xargs -r systemctl --quiet disable
     fi
 }
 
