@@ -42,4 +42,4 @@ trap remove_guard EXIT
 place_guard
 apt-get -q -o DPkg::Lock::Timeout=600 update
 apt-get -q -y -o DPkg::Lock::Timeout=600 install --no-install-recommends "$@"
-disable_new_services "$before"
+disable_new_services "$before" || echo "mini: not every service of the new packages could be disabled; it may start at the next boot" >&2
