@@ -6,7 +6,9 @@ using RbdBackup.Observe;
 
 namespace RbdBackup.Cli;
 
-/// <summary>What a command works with. Settings are read when they are first asked for: a command that asks for none runs without a configuration.</summary>
+/// <summary>
+/// What a command works with. Settings are read when they are first asked for: a command that asks for none runs without a configuration.
+/// </summary>
 public sealed class CommandContext : IDisposable
 {
     private readonly ParseResult _parse;

@@ -13,6 +13,8 @@ public sealed record ErrorReport(string Kind, string Message, string? Remedy, in
     /// <summary>The exit code after Ctrl-C or SIGTERM.</summary>
     public const int Interrupted = 130;
 
+    private static readonly JsonSerializerOptions Line = new(Output.JsonOptions) { WriteIndented = false };
+
     /// <summary>What an exception means; <paramref name="stop"/> tells an interruption from a failure.</summary>
     public static ErrorReport Of(Exception exception, bool verbose, CancellationToken stop) => exception switch
     {
@@ -23,7 +25,9 @@ public sealed record ErrorReport(string Kind, string Message, string? Remedy, in
         _ => new(
             Name(ErrorKind.Unexpected),
             verbose ? exception.ToString() : $"{exception.GetType().Name}: {exception.Message}",
-            verbose ? "This is a defect of rbdbackup; please report it with the lines above." : "Run it again with -v to see where this came from.",
+            verbose
+                ? "This is a defect of rbdbackup; please report it with the lines above."
+                : "Run it again with -v to see where this came from.",
             (int)ErrorKind.Unexpected),
     };
 
@@ -36,7 +40,8 @@ public sealed record ErrorReport(string Kind, string Message, string? Remedy, in
         ArgumentNullException.ThrowIfNull(error);
         if (json)
         {
-            error.WriteLine(JsonSerializer.Serialize(new { Error = this }, Output.JsonOptions));
+            // One line, the last one: warnings and log lines may stand before it.
+            error.WriteLine(JsonSerializer.Serialize(new { Error = this }, Line));
             return ExitCode;
         }
 

@@ -32,7 +32,8 @@ public sealed class HumanOutput(TextWriter writer, bool terminal)
         var widths = headers.Select((_, column) => lines.Max(l => l[column].Length)).ToList();
         foreach (var line in lines)
         {
-            var cells = line.Select((cell, column) => headers[column][0] == '>' ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]));
+            var cells = line.Select(
+                (cell, column) => headers[column][0] == '>' ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]));
             writer.WriteLine(string.Join("  ", cells).TrimEnd());
         }
     }

@@ -28,7 +28,9 @@ public sealed class Output
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower), new ImageSpecConverter() },
     };
 
-    /// <summary>Writes the result: <paramref name="document"/> with <c>--json</c>, else what <paramref name="human"/> writes. Once a command.</summary>
+    /// <summary>
+    /// Writes the result: <paramref name="document"/> with <c>--json</c>, else what <paramref name="human"/> writes. Once a command.
+    /// </summary>
     public void Write<T>(T document, Action<HumanOutput> human)
     {
         ArgumentNullException.ThrowIfNull(human);
@@ -69,6 +71,7 @@ public sealed class Output
         public override ImageSpec Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             ImageSpec.TryParse(reader.GetString() ?? "", out var spec) ? spec : throw new JsonException("not an image's name");
 
-        public override void Write(Utf8JsonWriter writer, ImageSpec value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+        public override void Write(Utf8JsonWriter writer, ImageSpec value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(value.ToString());
     }
 }

@@ -61,7 +61,8 @@ public sealed class ProgressLine(StandardError error, bool terminal, TimeProvide
         var percent = total > 0 ? $" {share * 100,3:F0} %" : "";
         var amount = total > 0 ? $"{Humanize.Amount(done, unit)} of {Humanize.Amount(total, unit)}" : Humanize.Amount(done, unit);
         var speed = unit == "By" && perSecond > 0 ? $", {Humanize.Bytes((long)perSecond)}/s" : "";
-        var left = perSecond > 0 && total > done ? $", {Humanize.Duration(TimeSpan.FromSeconds(Math.Min((total - done) / perSecond, 1e8)))} left" : "";
+        var seconds = perSecond > 0 && total > done ? Math.Min((total - done) / perSecond, 1e8) : 0;
+        var left = seconds > 0 ? $", {Humanize.Duration(TimeSpan.FromSeconds(seconds))} left" : "";
         return $"{phase}{bar}{percent}  {amount}{speed}{left}";
     }
 }

@@ -8,7 +8,9 @@ namespace RbdBackup.Cli;
 /// <summary>The whole command line.</summary>
 public static class RbdBackupCommandLine
 {
-    /// <summary>Runs a command line and gives its exit code: 0, a <see cref="Core.Model.ErrorKind"/>, or <see cref="ErrorReport.Interrupted"/>.</summary>
+    /// <summary>
+    /// Runs a command line and gives its exit code: 0, a <see cref="Core.Model.ErrorKind"/>, or <see cref="ErrorReport.Interrupted"/>.
+    /// </summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> args, CliHost host)
     {
         ArgumentNullException.ThrowIfNull(host);
@@ -32,7 +34,8 @@ public static class RbdBackupCommandLine
     /// <summary>The command line's definition.</summary>
     public static RootCommand Create()
     {
-        var root = new RootCommand("Keeps restore points of OpenStack servers' and volumes' RBD images in object storage, and gives them back.");
+        var root = new RootCommand(
+            "Keeps restore points of OpenStack servers' and volumes' RBD images in object storage, and gives them back.");
         foreach (var option in GlobalOptions.All)
         {
             root.Add(option);

@@ -9,10 +9,12 @@ internal static class ConfigCommand
 {
     public static Command Create() => new("config", "Shows, checks and documents the configuration.")
     {
-        new Command("sample", "Prints a configuration file with every option and its default.").Runs((context, _) => Print(context, SampleWriter.Write)),
+        new Command("sample", "Prints a configuration file with every option and its default.")
+            .Runs((context, _) => Print(context, SampleWriter.Write)),
         new Command("check", "Reads and validates the configuration.").Runs(CheckAsync),
         new Command("show", "Prints every option as it counts, and where it was set. Secrets are masked.").Runs(ShowAsync),
-        new Command("reference", "Prints the tables of docs/configuration.md.") { Hidden = true }.Runs((context, _) => Print(context, ReferenceWriter.Write)),
+        new Command("reference", "Prints the tables of docs/configuration.md.") { Hidden = true }
+            .Runs((context, _) => Print(context, ReferenceWriter.Write)),
     };
 
     private static Task Print(CommandContext context, Action<TextWriter> write)

@@ -8,10 +8,10 @@ internal static class ConfigurationFiles
     /// <summary>The files to read, in order. The default folder is read only where nothing was named, and may be missing.</summary>
     public static IReadOnlyList<string> Find(ConfigurationSources sources)
     {
-        var named = sources.Files.Count + sources.Folders.Count > 0;
-        if (!named)
+        const string standard = ConfigurationSources.DefaultFolder;
+        if (sources.Files.Count + sources.Folders.Count == 0)
         {
-            return sources.IgnoreDefaultFolder || !Directory.Exists(ConfigurationSources.DefaultFolder) ? [] : InFolder(ConfigurationSources.DefaultFolder);
+            return sources.IgnoreDefaultFolder || !Directory.Exists(standard) ? [] : InFolder(standard);
         }
 
         return [.. sources.Files, .. sources.Folders.SelectMany(InFolder)];
@@ -27,13 +27,14 @@ internal static class ConfigurationFiles
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             var kind = e is UnauthorizedAccessException ? ErrorKind.Permission : ErrorKind.Usage;
-            throw new RbdBackupException(kind, $"the configuration file {file} can't be read: {e.Message}", "Check the path, and that this user may read it.", e);
+            throw new RbdBackupException(
+                kind, $"the configuration file {file} can't be read: {e.Message}", "Check the path, and that this user may read it.", e);
         }
     }
 
     /// <summary>
-    /// rbdbackup.conf, then rbdbackup.conf.d/*.conf by name, as oslo.config reads /etc/PROJECT. A folder with neither is one of fragments, as
-    /// oslo.config's --config-dir takes it: all its *.conf by name.
+    /// rbdbackup.conf, then rbdbackup.conf.d/*.conf by name, as oslo.config reads /etc/PROJECT. A folder with neither is one of
+    /// fragments, as oslo.config's --config-dir takes it: all its *.conf by name.
     /// </summary>
     private static IReadOnlyList<string> InFolder(string folder)
     {

@@ -28,7 +28,9 @@ public sealed record ConfigurationSources(
 public sealed record LoadedConfiguration(
     RbdBackupSettings Settings, OptionValues Values, IReadOnlyList<string> Files, IReadOnlyList<string> Warnings);
 
-/// <summary>Reads the configuration: files, then <c>OS_SECTION__OPTION</c> variables, then the command line; each over the one before.</summary>
+/// <summary>
+/// Reads the configuration: files, then <c>OS_SECTION__OPTION</c> variables, then the command line; each over the one before.
+/// </summary>
 public static class ConfigurationLoader
 {
     /// <summary>Reads, substitutes and validates.</summary>
@@ -63,7 +65,8 @@ public static class ConfigurationLoader
 
         return errors.Count == 0
             ? new LoadedConfiguration(settings, values, files, secretFiles.Warnings)
-            : throw new RbdBackupException(ErrorKind.Usage, string.Join("\n", errors), "'rbdbackup config sample' lists every option with what is allowed.");
+            : throw new RbdBackupException(
+                ErrorKind.Usage, string.Join("\n", errors), "'rbdbackup config sample' lists every option with what is allowed.");
     }
 
     private static void Assign(OptionValues values, IReadOnlyList<IniEntry> entries, List<string> errors)
@@ -120,5 +123,6 @@ public static class ConfigurationLoader
     }
 
     /// <summary>Capitals, and an underscore for what a variable's name can't hold: <c>policy:daily</c> is <c>POLICY_DAILY</c>.</summary>
-    private static string EnvironmentName(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) ? char.ToUpperInvariant(c) : '_'));
+    private static string EnvironmentName(string name) =>
+        string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) ? char.ToUpperInvariant(c) : '_'));
 }

@@ -33,7 +33,8 @@ public static partial class EffectiveOptions
         : Mask;
 
     /// <summary>A line that is secret is shown only where it is a URL, and then without what stands between scheme and host.</summary>
-    private static string MaskUrls(string line) => line.Contains("://", StringComparison.Ordinal) ? UrlPassword().Replace(line, $"$1{Mask}@") : Mask;
+    private static string MaskUrls(string line) =>
+        line.Contains("://", StringComparison.Ordinal) ? UrlPassword().Replace(line, $"$1{Mask}@") : Mask;
 
     // Passwords in broker URLs often hold '/' or '@' by mistake: everything to the last '@' goes.
     [GeneratedRegex(@"([a-z][a-z0-9+]*://[^:/@\n]*:)[^\n]*@", RegexOptions.IgnoreCase)]

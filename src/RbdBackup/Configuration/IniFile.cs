@@ -10,14 +10,14 @@ namespace RbdBackup.Configuration;
 public sealed record IniEntry(string Section, string Key, string Value, string Origin);
 
 /// <summary>
-/// The INI dialect of oslo.config: <c>key = value</c> or <c>key: value</c>, a line that starts with white space continues the value before it,
-/// <c>#</c> and <c>;</c> begin a comment at the start of a line only, one pair of quotes around a value is dropped, and a key may stand
-/// several times. Nothing is merged here: entries come in the file's order.
+/// The INI dialect of oslo.config: <c>key = value</c> or <c>key: value</c>, a line that starts with white space continues the value
+/// before it, <c>#</c> and <c>;</c> begin a comment at the start of a line only, one pair of quotes around a value is dropped, and a
+/// key may stand several times. Nothing is merged here: entries come in the file's order.
 /// </summary>
 public static class IniFile
 {
     /// <summary>Reads a file's text; <paramref name="name"/> is its name in messages.</summary>
-    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/>: a line that is none of the above; names file and line.</exception>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/>: a line is none of these; names file and line.</exception>
     public static IReadOnlyList<IniEntry> Parse(string text, string name)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -86,7 +86,9 @@ public static class IniFile
         }
 
         return section is null
-            ? throw Bad(name, number, $"'{line[..split].Trim()}' stands before the first section; options of no other section go under [DEFAULT]")
+            ? throw Bad(
+                name, number,
+                $"'{line[..split].Trim()}' stands before the first section; options of no other section go under [DEFAULT]")
             : new IniEntry(section, line[..split].Trim(), value, $"{name}:{number}");
     }
 

@@ -100,8 +100,8 @@ public static class OptionCatalog
     public static IReadOnlyList<SectionDefinition> Sections { get; } =
     [
         Define<GeneralSettings>(), Define<CephSettings>(), Define<StoreSettings>(), Define<RepositorySettings>(), Define<BackupSettings>(),
-        Define<RestoreSettings>(), Define<RotationSettings>(), Define<JobsSettings>(), Define<NotificationsSettings>(), Define<HttpSettings>(),
-        Define<PolicySettings>(),
+        Define<RestoreSettings>(), Define<RotationSettings>(), Define<JobsSettings>(), Define<NotificationsSettings>(),
+        Define<HttpSettings>(), Define<PolicySettings>(),
     ];
 
     /// <summary>The section of a record.</summary>

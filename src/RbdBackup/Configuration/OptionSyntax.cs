@@ -12,13 +12,20 @@ public sealed partial record OptionSyntax(string Name, string Allowed, Func<stri
     private static readonly Dictionary<Type, OptionSyntax> ByType = new()
     {
         [typeof(string)] = new("text", "a text that is not empty", t => t.Length > 0 ? t : null),
-        [typeof(int)] = new("number", "a whole number", t => int.TryParse(t, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : null),
+        [typeof(int)] = new(
+            "number", "a whole number",
+            t => int.TryParse(t, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : null),
         [typeof(bool)] = new("boolean", "true, false, yes, no, on, off, 1 or 0", Boolean),
         [typeof(TimeSpan)] = new("duration", "a duration with its unit (ms, s, m, h, d, w), such as 30s or 7d", t => Duration(t)),
-        [typeof(TimeOnly)] = new("time of day", "a time of day as HH:MM", t => TimeOnly.TryParseExact(t, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : null),
+        [typeof(TimeOnly)] = new(
+            "time of day", "a time of day as HH:MM",
+            t => TimeOnly.TryParseExact(t, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : null),
         [typeof(long)] = new("bytes", "bytes, with KiB, MiB, GiB or TiB behind the number if you like, such as 32MiB", t => Bytes(t)),
-        [typeof(ByteRate)] = new("bytes a second", "bytes a second such as 200MiB/s, or 0 for no limit", t => Bytes(t.EndsWith("/s", StringComparison.Ordinal) ? t[..^2] : t) is { } b ? new ByteRate(b) : null),
-        [typeof(Compression)] = new("compression", "zstd:LEVEL with a level from 1 to 19, or none", t => Compression.TryParse(t, out var c) ? c : null),
+        [typeof(ByteRate)] = new(
+            "bytes a second", "bytes a second such as 200MiB/s, or 0 for no limit",
+            t => Bytes(t.EndsWith("/s", StringComparison.Ordinal) ? t[..^2] : t) is { } b ? new ByteRate(b) : null),
+        [typeof(Compression)] = new(
+            "compression", "zstd:LEVEL with a level from 1 to 19, or none", t => Compression.TryParse(t, out var c) ? c : null),
         [typeof(DayOfWeek)] = new("weekday", "mon, tue, wed, thu, fri, sat or sun", t => Weekday(t)),
     };
 

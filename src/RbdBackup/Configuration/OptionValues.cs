@@ -9,8 +9,8 @@ namespace RbdBackup.Configuration;
 public sealed record OptionText(string Text, string Origin);
 
 /// <summary>
-/// What was written for every option, before it is read: the files' assignments in order, the environment above them, the command line above
-/// all. The last one counts; a list collects those of all files. <c>$name</c> and <c>${section.name}</c> stand for other options' values.
+/// What was written for every option, before it is read: the files' assignments in order, the environment above them, the command
+/// line above all. The last one counts; a list collects those of all files. <c>$name</c> and <c>${section.name}</c> stand for other options' values.
 /// </summary>
 public sealed partial class OptionValues
 {
@@ -43,7 +43,9 @@ public sealed partial class OptionValues
         return (builtIn ?? option.DefaultValue) is { } text ? new OptionText(text, "default") : null;
     }
 
-    /// <summary>Puts other options' values in the place of <c>$name</c> and <c>${section.name}</c>; <c>$$</c> and <c>\$</c> are a dollar sign.</summary>
+    /// <summary>
+    /// Puts other options' values in the place of <c>$name</c> and <c>${section.name}</c>; <c>$$</c> and <c>\$</c> are a dollar sign.
+    /// </summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/>: no such option, or one that stands for itself.</exception>
     public string Substitute(string text, string section) => Substitute(text, section, []);
 
@@ -82,6 +84,12 @@ public sealed partial class OptionValues
             .FirstOrDefault();
     }
 
-    [GeneratedRegex(@"\$\$|\\\$|\$(?<name>[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?)|\$\{(?<braced>[A-Za-z_][A-Za-z0-9_:-]*(\.[A-Za-z_][A-Za-z0-9_]*)?)\}")]
+    [GeneratedRegex(
+        """
+        \$\$ | \\\$
+        | \$ (?<name> [A-Za-z_]\w* (\.[A-Za-z_]\w*)? )
+        | \$\{ (?<braced> [A-Za-z_][\w:-]* (\.[A-Za-z_]\w*)? ) \}
+        """,
+        RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant)]
     private static partial Regex Reference();
 }

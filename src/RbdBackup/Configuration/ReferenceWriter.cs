@@ -18,7 +18,8 @@ public static class ReferenceWriter
             foreach (var option in section.Options)
             {
                 var value = string.IsNullOrEmpty(option.DefaultValue) ? "" : $"`{option.DefaultValue}`";
-                writer.WriteLine($"| `{option.Name}` | {value} | {(option.IsList ? "list of: " : "")}{Cell(option.Allowed)} | {Cell(option.Help)} |");
+                writer.WriteLine(
+                    $"| `{option.Name}` | {value} | {(option.IsList ? "list of: " : "")}{Cell(option.Allowed)} | {Cell(option.Help)} |");
             }
         }
     }

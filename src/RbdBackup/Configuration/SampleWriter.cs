@@ -1,6 +1,8 @@
 namespace RbdBackup.Configuration;
 
-/// <summary>Writes the sample file: every option, commented out, with its help, what is allowed and its default; as oslo's generator does.</summary>
+/// <summary>
+/// Writes the sample file: every option, commented out, with its help, what is allowed and its default; as oslo's generator does.
+/// </summary>
 public static class SampleWriter
 {
     private const int Width = 100;

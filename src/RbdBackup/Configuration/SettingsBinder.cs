@@ -47,7 +47,9 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         }
         catch (RbdBackupException e)
         {
-            errors.Add(Describe(section, option, written!, option.Secret ? "a $name in it names no option; write $$ for a dollar sign" : e.Message));
+            // The message repeats what follows the dollar sign, which may be half of a password.
+            var what = option.Secret ? "a $name in it names no option; write $$ for a dollar sign" : e.Message;
+            errors.Add(Describe(section, option, written!, what));
             return null;
         }
 

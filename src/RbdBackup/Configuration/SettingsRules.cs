@@ -11,12 +11,17 @@ internal static class SettingsRules
         var (ceph, repository, store) = (settings.Ceph, settings.Repository, settings.Store);
         (bool Wrong, string Message)[] rules =
         [
-            (!ceph.SnapshotName.Contains("{point}", StringComparison.Ordinal), $"[ceph] snapshot_name: '{ceph.SnapshotName}' does not hold {{point}}; without it names are not unique"),
-            (!ceph.VolumeSnapshotName.Contains("{point}", StringComparison.Ordinal), $"[ceph] volume_snapshot_name: '{ceph.VolumeSnapshotName}' does not hold {{point}}; without it names are not unique"),
-            (repository.FrameSize > repository.SegmentSize, "[repository] frame_size is greater than segment_size; a segment holds whole frames"),
+            (!ceph.SnapshotName.Contains("{point}", StringComparison.Ordinal),
+                $"[ceph] snapshot_name: '{ceph.SnapshotName}' does not hold {{point}}; without it names are not unique"),
+            (!ceph.VolumeSnapshotName.Contains("{point}", StringComparison.Ordinal),
+                $"[ceph] volume_snapshot_name: '{ceph.VolumeSnapshotName}' does not hold {{point}}; without it names are not unique"),
+            (repository.FrameSize > repository.SegmentSize,
+                "[repository] frame_size is greater than segment_size; a segment holds whole frames"),
             (repository.ZeroRunMin % 4096 != 0, "[repository] zero_run_min is not a multiple of 4KiB"),
-            (store.S3AccessKey is null != store.S3SecretKey is null, "[store] s3_access_key and s3_secret_key go together: set both or neither"),
-            (settings.Rotation.Grace < settings.Jobs.Deadline + TimeSpan.FromHours(1), "[rotation] grace must be longer than [jobs] deadline by an hour at least; else gc could delete what a running job stored"),
+            (store.S3AccessKey is null != store.S3SecretKey is null,
+                "[store] s3_access_key and s3_secret_key go together: set both or neither"),
+            (settings.Rotation.Grace < settings.Jobs.Deadline + TimeSpan.FromHours(1),
+                "[rotation] grace must be longer than [jobs] deadline by an hour at least; else gc could delete what a running job stored"),
         ];
         return rules.Where(r => r.Wrong).Select(r => r.Message).Concat(settings.Policies.SelectMany(p => CheckPolicy(p.Key, p.Value)));
     }

@@ -32,13 +32,16 @@ public sealed class HttpEndpoint : IAsyncDisposable
 
     /// <summary>Starts listening.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/>: the address is none, or is taken.</exception>
-    public static async Task<HttpEndpoint> StartAsync(HttpSettings settings, HttpSources sources, ILoggerFactory loggers, CancellationToken cancel)
+    public static async Task<HttpEndpoint> StartAsync(
+        HttpSettings settings, HttpSources sources, ILoggerFactory loggers, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(settings);
         var host = settings.Host == "localhost" ? "127.0.0.1" : settings.Host;
         if (!IPAddress.TryParse(host, out var address))
         {
-            throw new RbdBackupException(ErrorKind.Usage, $"[http] host: '{settings.Host}' is no IP address", "Write 127.0.0.1, ::1, 0.0.0.0 or an address of this machine.");
+            throw new RbdBackupException(
+                ErrorKind.Usage, $"[http] host: '{settings.Host}' is no IP address",
+                "Write 127.0.0.1, ::1, 0.0.0.0 or an address of this machine.");
         }
 
         // An empty builder: no environment variable and no file of ASP.NET's changes what is served, and it handles no signals.
@@ -59,7 +62,9 @@ public sealed class HttpEndpoint : IAsyncDisposable
         catch (IOException e)
         {
             await app.DisposeAsync();
-            throw new RbdBackupException(ErrorKind.Usage, $"[http] {settings.Host}:{settings.Port} can't be listened on: {e.Message}", "Choose another [http] port.", e);
+            throw new RbdBackupException(
+                ErrorKind.Usage, $"[http] {settings.Host}:{settings.Port} can't be listened on: {e.Message}",
+                "Choose another [http] port.", e);
         }
     }
 
@@ -99,7 +104,9 @@ public sealed class HttpEndpoint : IAsyncDisposable
         return context.Response.WriteAsync(metrics.Export());
     }
 
-    /// <summary>The process's life is the command's business (<see cref="StopSignals"/>); the default lifetime would take its signals.</summary>
+    /// <summary>
+    /// The process's life is the command's business (<see cref="StopSignals"/>); the default lifetime would take its signals.
+    /// </summary>
     private sealed class OwnLifetime : IHostLifetime
     {
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace RbdBackup.Observe;
 
 /// <summary>Writes each record as one line.</summary>
-internal sealed class LineLoggerProvider(Func<LogRecord, string> format, Action<string> writeLine, TimeProvider time) : ILoggerProvider, ISupportExternalScope
+internal sealed class LineLoggerProvider(Func<LogRecord, string> format, Action<string> writeLine, TimeProvider time)
+    : ILoggerProvider, ISupportExternalScope
 {
     private IExternalScopeProvider _scopes = new LoggerExternalScopeProvider();
 
@@ -22,7 +23,8 @@ internal sealed class LineLoggerProvider(Func<LogRecord, string> format, Action<
 
         public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             owner.Write(new LogRecord(
                 owner.Time, logLevel, category, eventId, formatter(state, exception), exception, owner.ScopeValues(), Named(state)));
     }

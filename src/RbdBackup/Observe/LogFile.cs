@@ -18,7 +18,9 @@ internal sealed class LogFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new RbdBackupException(ErrorKind.Usage, $"[DEFAULT] log_file: {path} can't be written: {e.Message}", "Make its folder, and let this user write there.", e);
+            throw new RbdBackupException(
+                ErrorKind.Usage, $"[DEFAULT] log_file: {path} can't be written: {e.Message}",
+                "Make its folder, and let this user write there.", e);
         }
     }
 

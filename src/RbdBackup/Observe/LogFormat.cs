@@ -10,13 +10,17 @@ internal static class LogFormat
 {
     private static readonly JsonSerializerOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>oslo.log's line: time, process, level, name, <c>[request image]</c>, message. Newlines in it are escaped: one record is one line.</summary>
+    /// <summary>
+    /// oslo.log's line: time, process, level, name, <c>[request image]</c>, message. Newlines in it are escaped: one record is one line.
+    /// </summary>
     public static string Text(LogRecord record)
     {
-        var context = string.Join(' ', new[] { Logging.RequestId, Logging.Image }.Select(k => record.Scope.GetValueOrDefault(k)).Where(v => v is not null));
+        var context = string.Join(
+            ' ', new[] { Logging.RequestId, Logging.Image }.Select(k => record.Scope.GetValueOrDefault(k)).Where(v => v is not null));
         var message = record.Exception is null ? record.Message : $"{record.Message}: {record.Exception}";
         var time = record.Time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
-        return $"{time} {Environment.ProcessId} {Level(record.Level)} {record.Category} [{(context.Length == 0 ? "-" : context)}] {Escape(message)}";
+        var origin = $"{Environment.ProcessId} {Level(record.Level)} {record.Category}";
+        return $"{time} {origin} [{(context.Length == 0 ? "-" : context)}] {Escape(message)}";
     }
 
     /// <summary>One JSON object, with oslo.log's names where it has them.</summary>
@@ -59,5 +63,6 @@ internal static class LogFormat
         _ => "CRITICAL",
     };
 
-    private static string Escape(string text) => text.Replace("\r", "", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    private static string Escape(string text) =>
+        text.Replace("\r", "", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 }

@@ -3,7 +3,9 @@ using RbdBackup.Configuration;
 
 namespace RbdBackup.Observe;
 
-/// <summary>Logging as OpenStack's operators know it from oslo.log: one line a record on standard error, and in a file where one is configured.</summary>
+/// <summary>
+/// Logging as OpenStack's operators know it from oslo.log: one line a record on standard error, and in a file where one is configured.
+/// </summary>
 public static class Logging
 {
     /// <summary>The scope key of the request id that stands on each line.</summary>

@@ -177,12 +177,14 @@ public sealed class MetricsExporter : IDisposable
 
         private static MetricKind KindOf(Instrument instrument) => instrument switch
         {
-            Counter<long> or Counter<int> or Counter<double> or ObservableCounter<long> or ObservableCounter<int> or ObservableCounter<double> => MetricKind.Counter,
+            Counter<long> or Counter<int> or Counter<double> => MetricKind.Counter,
+            ObservableCounter<long> or ObservableCounter<int> or ObservableCounter<double> => MetricKind.Counter,
             Histogram<long> or Histogram<int> or Histogram<double> => MetricKind.Histogram,
             _ => MetricKind.Gauge,
         };
 
-        private static bool IsUpDown(Instrument instrument) => instrument is UpDownCounter<long> or UpDownCounter<int> or UpDownCounter<double>;
+        private static bool IsUpDown(Instrument instrument) =>
+            instrument is UpDownCounter<long> or UpDownCounter<int> or UpDownCounter<double>;
 
         private static double[] BoundsOf(Instrument instrument) => instrument switch
         {

@@ -49,7 +49,9 @@ internal static class PrometheusNames
     public static string EscapeHelp(string text) =>
         new StringBuilder(text).Replace("\\", "\\\\").Replace("\r", "").Replace("\n", "\\n").ToString();
 
-    /// <summary><c>By/s</c> is bytes_per_second; annotations such as <c>{point}</c> are no unit; <c>1</c> is a ratio for gauges only.</summary>
+    /// <summary>
+    /// <c>By/s</c> is bytes_per_second; annotations such as <c>{point}</c> are no unit; <c>1</c> is a ratio for gauges only.
+    /// </summary>
     private static string Unit(string? ucum, MetricKind kind)
     {
         if (string.IsNullOrEmpty(ucum) || ucum[0] == '{' || (ucum == "1" && kind != MetricKind.Gauge))

@@ -23,7 +23,11 @@ public sealed record CephSettings
     [Option("rbdbackup", "The RADOS namespace in state_pool.")]
     public required string StateNamespace { get; init; }
 
-    [Option("30s", "How long a call may wait for the owner of an image's lock. Past it the attempt fails and is tried again; the owner's lock is never broken.", Min = "1s", Max = "1h")]
+    [Option(
+        "30s",
+        "How long a call may wait for the owner of an image's lock. Past it the attempt fails and is tried again; the owner's lock is "
+            + "never broken.",
+        Min = "1s", Max = "1h")]
     public required TimeSpan CallDeadline { get; init; }
 
     [Option("60s", "How long a lease outlives a process that died.", Min = "5s", Max = "1h")]
@@ -35,9 +39,15 @@ public sealed record CephSettings
     [Option("volumes", "The pool of Cinder's volumes (volume ID means volume-<id> in it).")]
     public required string VolumesPool { get; init; }
 
-    [Option("rbdbackup.{point}", "The name of snapshots on images that are no Cinder volumes. {point} is the point's id and must be in it; {time} is seconds since 1970.")]
+    [Option(
+        "rbdbackup.{point}",
+        "The name of snapshots on images that are no Cinder volumes. {point} is the point's id and must be in it; {time} is seconds "
+            + "since 1970.")]
     public required string SnapshotName { get; init; }
 
-    [Option("backup.{point}.snap.{time}", "The name of snapshots on Cinder volumes. Cinder removes snapshots of this form by itself when it deletes a volume, and refuses to delete a volume with any other.")]
+    [Option(
+        "backup.{point}.snap.{time}",
+        "The name of snapshots on Cinder volumes. Cinder removes snapshots of this form by itself when it deletes a volume, and refuses "
+            + "to delete a volume with any other.")]
     public required string VolumeSnapshotName { get; init; }
 }

@@ -5,7 +5,11 @@ namespace RbdBackup.Configuration;
 [Section("notifications", "The brokers that carry Nova's and Cinder's notifications, and our own requests.")]
 public sealed record NotificationsSettings
 {
-    [Option(null, "A broker, as in Nova's own configuration: rabbit://user:password@host:5672/vhost (or rabbits:// with TLS). One line for each broker; requests go to the first.", WholeLines = true, Secret = true)]
+    [Option(
+        null,
+        "A broker, as in Nova's own configuration: rabbit://user:password@host:5672/vhost (or rabbits:// with TLS). One line for each "
+            + "broker; requests go to the first.",
+        WholeLines = true, Secret = true)]
     public required IReadOnlyList<string> TransportUrl { get; init; }
 
     [Option(null, "A file with one transport_url a line; mode 0640 or less. They are added to transport_url.")]
@@ -14,7 +18,9 @@ public sealed record NotificationsSettings
     [Option("nova, cinder", "The exchanges that our queue is bound to (the services' control_exchange).")]
     public required IReadOnlyList<string> Exchanges { get; init; }
 
-    [Option("notifications.info, notifications.error, versioned_notifications.info, versioned_notifications.error", "The routing keys it is bound with: <topic>.<priority>.")]
+    [Option(
+        "notifications.info, notifications.error, versioned_notifications.info, versioned_notifications.error",
+        "The routing keys it is bound with: <topic>.<priority>.")]
     public required IReadOnlyList<string> RoutingKeys { get; init; }
 
     [Option("rbdbackup", "What the names of our own queues begin with. Workers with the same prefix share the work.")]

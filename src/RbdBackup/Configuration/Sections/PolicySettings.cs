@@ -2,7 +2,12 @@
 namespace RbdBackup.Configuration;
 
 /// <summary>When and what to back up, and how long to keep it.</summary>
-[Section("policy", "When and what to back up, and how long to keep it. [policy:daily] with 'pool = vms' protects every image of that pool; a server or volume chooses one with its metadata (backup_policy=NAME). The policies daily, weekly and none are there without being written down.", Named = true)]
+[Section(
+    "policy",
+    "When and what to back up, and how long to keep it. [policy:daily] with 'pool = vms' protects every image of that pool; a server or "
+        + "volume chooses one with its metadata (backup_policy=NAME). The policies daily, weekly and none are there without being "
+        + "written down.",
+    Named = true)]
 public sealed record PolicySettings
 {
     [Option("true", "False stops the policy: nothing is backed up by it, and its points stay.")]

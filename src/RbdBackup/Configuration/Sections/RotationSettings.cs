@@ -14,6 +14,10 @@ public sealed record RotationSettings
     [Option("30d", "How long the points of a deleted server or volume are kept.", Min = "1d")]
     public required TimeSpan KeepDeleted { get; init; }
 
-    [Option("36h", "How long gc waits between writing down what looks unused and deleting it. Longer than the longest job ([jobs] deadline) by an hour at least.", Min = "2h")]
+    [Option(
+        "36h",
+        "How long gc waits between writing down what looks unused and deleting it. Longer than the longest job ([jobs] deadline) by an "
+            + "hour at least.",
+        Min = "2h")]
     public required TimeSpan Grace { get; init; }
 }

@@ -14,7 +14,10 @@ public sealed record StoreSettings
     [Option("us-east-1", "The S3 region. radosgw takes any.")]
     public required string S3Region { get; init; }
 
-    [Option("auto", "How a bucket is addressed: in the path, in the host's name (virtual), or in the path where s3_endpoint_url is set (auto).", Choices = ["auto", "path", "virtual"])]
+    [Option(
+        "auto",
+        "How a bucket is addressed: in the path, in the host's name (virtual), or in the path where s3_endpoint_url is set (auto).",
+        Choices = ["auto", "path", "virtual"])]
     public required string S3AddressingStyle { get; init; }
 
     [Option(null, "The S3 access key. Without it, the AWS_* variables and ~/.aws/credentials are tried, as every S3 tool does.")]
