@@ -69,7 +69,7 @@ internal sealed class BackupAttempt(
             Created = job.Created,
             Kind = decision.Kind,
             Reason = decision.Kind == PointKind.Increment && decision.Proof.FineReason is { } fine ? $"{decision.Reason}; fine diff: {fine}" : decision.Reason,
-            Base = decision.Base is { } b ? new PointBase(b.Point, b.SnapshotId) : null,
+            Base = decision.Base is { } b ? new PointBase(b.Point, b.Disk, b.SnapshotId) : null,
             Size = info.Size,
             Cut = options.Cut,
             Codec = repository.Codec.Name,
@@ -127,7 +127,7 @@ internal sealed class BackupAttempt(
                 : null;
         }
 
-        if (why is null && plan.Head.Base is { } stands && !(await repository.ReadDiskAsync(plan.Head.Disk.Key, null, cancel)).Any(m => m.Point == stands.Point))
+        if (why is null && plan.Head.Base is { } stands && (await repository.ReadDiskAsync(stands.Disk, null, cancel)).All(m => m.Point != stands.Point))
         {
             why = $"its base, point {stands.Point}, was removed from the repository";
         }
@@ -147,8 +147,10 @@ internal sealed class BackupAttempt(
         var entries = PointIndex.Entries(Cutter.Cut(plan.Extents, head.Cut), segments, runs);
         var index = await repository.PutAsync(
             Keys.Index(head.Point, _attempt), PointIndex.Write(head.Point, runs, entries, repository.Codec), cancel);
+        var stored = segments.Sum(s => s.Length);
+        var key = Keys.Manifest(head.Disk.Key, head.Point, 1, _attempt, head.Kind, stored);
         var references = await repository.PutReferencesAsync(
-            Keys.References(head.Point, _attempt), new ReferenceList(RepositoryFormat.Version, runs, [reference.Key, index.Key]), cancel);
+            Keys.References(head.Point, _attempt), new ReferenceList(RepositoryFormat.Version, key, runs, [reference.Key, index.Key]), cancel);
         var manifest = new Manifest
         {
             Format = RepositoryFormat.Version,
@@ -172,7 +174,7 @@ internal sealed class BackupAttempt(
             Segments = segments.Count,
             DataBytes = segments.Sum(s => s.DataBytes),
             ZeroBytes = segments.Sum(s => s.ZeroBytes),
-            StoredBytes = segments.Sum(s => s.Length),
+            StoredBytes = stored,
             Seconds = Math.Round(time.GetElapsedTime(_started).TotalSeconds, 3),
             Plan = reference,
             Index = index,

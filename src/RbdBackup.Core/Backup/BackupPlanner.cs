@@ -5,6 +5,7 @@ namespace RbdBackup.Core.Backup;
 
 /// <summary>A point that an increment could stand on, as far as its snapshot is on the image.</summary>
 /// <param name="Point">The point.</param>
+/// <param name="Disk">The disk whose point it is.</param>
 /// <param name="SnapshotId">The snapshot on this image that holds the point's content.</param>
 /// <param name="OlderSnapshots">The snapshots that were older than it when it was made; of a restored image's binding: none.</param>
 /// <param name="Size">The image's size at the point.</param>
@@ -12,7 +13,7 @@ namespace RbdBackup.Core.Backup;
 /// <param name="OwnBase">The snapshot that the point itself was taken from, as an increment on this image; null otherwise.</param>
 /// <param name="ChainStart">When the full was made that its chain starts with.</param>
 public sealed record BaseCandidate(
-    PointId Point, ulong SnapshotId, IReadOnlyList<ulong> OlderSnapshots, long Size, ImageParent? Parent, ulong? OwnBase, DateTimeOffset ChainStart);
+    PointId Point, string Disk, ulong SnapshotId, IReadOnlyList<ulong> OlderSnapshots, long Size, ImageParent? Parent, ulong? OwnBase, DateTimeOffset ChainStart);
 
 /// <summary>What is known when a backup is planned.</summary>
 /// <param name="Image">The image, shown at the snapshot that will be stored.</param>

@@ -32,7 +32,7 @@ internal sealed class BaseFinder(string fsid, PointRepository repository, ImageJ
                 points = binding.Disk == disk ? points : [.. points, manifest];
 
                 // Nothing is older than the snapshot of a restored image, and it has no parent: what it shows was written to it.
-                candidates.Add(new BaseCandidate(manifest.Point, binding.SnapshotId, [], manifest.Size, null, null, found.Value));
+                candidates.Add(new BaseCandidate(manifest.Point, binding.Disk, binding.SnapshotId, [], manifest.Size, null, null, found.Value));
             }
         }
 
@@ -57,5 +57,5 @@ internal sealed class BaseFinder(string fsid, PointRepository repository, ImageJ
     }
 
     private static BaseCandidate Candidate(Manifest manifest, DateTimeOffset chainStart) =>
-        new(manifest.Point, manifest.Snapshot.Id, manifest.OlderSnapshots, manifest.Size, manifest.Parent, manifest.Base?.SnapshotId, chainStart);
+        new(manifest.Point, manifest.Disk.Key, manifest.Snapshot.Id, manifest.OlderSnapshots, manifest.Size, manifest.Parent, manifest.Base?.SnapshotId, chainStart);
 }

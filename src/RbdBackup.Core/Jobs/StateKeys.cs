@@ -20,7 +20,7 @@ public static class StateKeys
     public static bool IsImage(string name) => name.StartsWith(ImagePrefix, StringComparison.Ordinal);
 
     /// <summary>The state object of a restore onto a name.</summary>
-    public static string Restore(long poolId, ImageSpec target) => $"restore.{poolId}.{Uri.EscapeDataString($"{target.Namespace}/{target.Name}")}";
+    public static string Restore(ImageSpec target) => $"restore.{Uri.EscapeDataString(target.ToString())}";
 
     /// <summary>The state object of a policy's schedule.</summary>
     public static string Schedule(string policy) => $"schedule.{Uri.EscapeDataString(policy)}";

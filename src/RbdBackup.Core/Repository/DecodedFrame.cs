@@ -38,6 +38,30 @@ public sealed class DecodedFrame : IDisposable
     /// <inheritdoc/>
     public void Dispose() => ArrayPool<byte>.Shared.Return(_plain);
 
+    /// <summary>The data in this frame that pieces of an image show, ascending; zeros among it are left out.</summary>
+    public IEnumerable<(long Offset, ReadOnlyMemory<byte> Data)> Cut(IEnumerable<Piece> pieces)
+    {
+        var next = 0;
+        foreach (var piece in pieces)
+        {
+            // A run may reach beyond the piece, into what a newer point shows.
+            for (; next < Runs.Count && Runs[next].Offset < piece.End; next++)
+            {
+                var run = Runs[next];
+                var (from, to) = (Math.Max(run.Offset, piece.Offset), Math.Min(run.End, piece.End));
+                if (!run.IsZero && from < to)
+                {
+                    yield return (from, _plain.AsMemory(run.Start + (int)(from - run.Offset), (int)(to - from)));
+                }
+
+                if (run.End > piece.End)
+                {
+                    break;
+                }
+            }
+        }
+    }
+
     /// <summary>Reads a stored frame and proves it.</summary>
     /// <param name="stored">Its header and zstd frame, exactly.</param>
     /// <param name="codec">Any codec: each reads each other's frames.</param>

@@ -106,6 +106,22 @@ public static class Keys
     /// <summary>The references that an attempt stored.</summary>
     public static string References(PointId point, AttemptId attempt) => $"{PointData(point)}references.{attempt}";
 
+    /// <summary>Where a point's references are.</summary>
+    public static string ReferencesPrefix(PointId point) => $"{PointData(point)}references.";
+
+    /// <summary>True for a plan's key.</summary>
+    public static bool IsPlan(string key) => key.AsSpan(key.LastIndexOf('/') + 1).StartsWith("plan.");
+
+    /// <summary>A list of garbage candidates, written down at a time.</summary>
+    public static string Garbage(DateTimeOffset written, AttemptId attempt) => $"{GarbagePrefix}{written.ToUnixTimeMilliseconds():D15}.{attempt}.json";
+
+    /// <summary>When a list of candidates was written down; null where the key is none.</summary>
+    public static DateTimeOffset? TryParseGarbage(string key) =>
+        key.StartsWith(GarbagePrefix, StringComparison.Ordinal)
+        && long.TryParse(key[GarbagePrefix.Length..].Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
+            ? DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(ms, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()))
+            : null;
+
     /// <summary>A finished job's record.</summary>
     public static string FinishedJob(PointId point, AttemptId attempt) => $"{JobsPrefix}{point}.{attempt}.json";
 

@@ -37,8 +37,9 @@ public sealed record PointSnapshot(ulong Id, string Name, bool Own);
 
 /// <summary>The point that an increment stands on.</summary>
 /// <param name="Point">That point.</param>
+/// <param name="Disk">The disk whose point it is (<see cref="Keys.Disk"/>): another one where the image was restored from another's point.</param>
 /// <param name="SnapshotId">The snapshot from which the difference was taken.</param>
-public sealed record PointBase(PointId Point, ulong SnapshotId);
+public sealed record PointBase(PointId Point, string Disk, ulong SnapshotId);
 
 /// <summary>An object that a manifest names.</summary>
 /// <param name="Key">Its key.</param>
@@ -153,6 +154,7 @@ public sealed record SegmentRun(PointId Point, AttemptId Attempt, int First, int
 
 /// <summary>All objects beside the manifest that a point needs: from these lists alone garbage is found.</summary>
 /// <param name="Format">The version of the format.</param>
+/// <param name="Manifest">The key of the manifest that names this list: while that is there, nothing of it is garbage, whatever a listing says.</param>
 /// <param name="Segments">The segments.</param>
 /// <param name="Objects">Plan and index.</param>
-public sealed record ReferenceList(int Format, IReadOnlyList<SegmentRun> Segments, IReadOnlyList<string> Objects);
+public sealed record ReferenceList(int Format, string Manifest, IReadOnlyList<SegmentRun> Segments, IReadOnlyList<string> Objects);

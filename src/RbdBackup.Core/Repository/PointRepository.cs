@@ -165,17 +165,19 @@ public sealed class PointRepository
     public async Task<IReadOnlyList<Manifest>> ReadChainAsync(Manifest point, CancellationToken cancel)
     {
         var chain = new List<Manifest> { point };
-        var disk = (await ReadDiskAsync(point.Disk.Key, null, cancel)).ToDictionary(m => m.Point);
+        var disks = new Dictionary<string, IReadOnlyList<Manifest>>();
         while (chain[^1].Base is { } wanted)
         {
-            if (!disk.TryGetValue(wanted.Point, out var found))
+            if (!disks.TryGetValue(wanted.Disk, out var disk))
             {
-                throw new RbdBackupException(
-                    ErrorKind.Corrupt, $"point {point.Point} of {point.Disk.Spec} stands on point {wanted.Point}, which is missing or damaged",
-                    "'rbdbackup list' shows other points; make a new full backup with 'backup --full'.");
+                disks[wanted.Disk] = disk = await ReadDiskAsync(wanted.Disk, null, cancel);
             }
 
-            chain.Add(found);
+            // A chain that leads into itself would never end.
+            var found = chain.Count <= disks.Values.Sum(d => d.Count) + 1 ? disk.FirstOrDefault(m => m.Point == wanted.Point) : null;
+            chain.Add(found ?? throw new RbdBackupException(
+                ErrorKind.Corrupt, $"point {point.Point} of {point.Disk.Spec} stands on point {wanted.Point}, which is missing or damaged",
+                "'rbdbackup list' shows other points; make a new full backup with 'backup --full'."));
         }
 
         chain.Reverse();

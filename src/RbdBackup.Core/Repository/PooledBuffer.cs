@@ -24,6 +24,13 @@ internal sealed class PooledBuffer(int capacity) : IBufferWriter<byte>, IDisposa
         return _buffer.AsSpan(_written);
     }
 
+    /// <summary>Writes what is in it to a stream and empties it.</summary>
+    public async Task DrainAsync(Stream output, CancellationToken cancel)
+    {
+        await output.WriteAsync(_buffer.AsMemory(0, _written), cancel);
+        _written = 0;
+    }
+
     public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
 
     private void Reserve(int sizeHint)

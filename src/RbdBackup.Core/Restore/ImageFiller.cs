@@ -1,0 +1,89 @@
+using System.Security.Cryptography;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+
+namespace RbdBackup.Core.Restore;
+
+/// <summary>What a fill did.</summary>
+/// <param name="WrittenBytes">The bytes written to the image.</param>
+/// <param name="VerifiedBytes">The bytes read again and found right.</param>
+public sealed record FillResult(long WrittenBytes, long VerifiedBytes);
+
+/// <summary>
+/// Writes a point to a new, empty image: each frame proven by its hash when it is fetched, each written run read again through a handle of its own and
+/// compared. Holes are not written.
+/// </summary>
+public sealed class ImageFiller(PointRepository repository, int writesInFlight)
+{
+    private readonly FrameSource _frames = new(repository.Store, repository.Codec);
+
+    /// <summary>Fills the image.</summary>
+    /// <param name="chain">The point and what it stands on.</param>
+    /// <param name="target">The image, empty, or filled in part with the same point.</param>
+    /// <param name="check">The same image through another, read-only handle.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancel">Ends the fill.</param>
+    /// <exception cref="RbdBackupException">Corrupt: a frame is damaged, or the cluster gave back other bytes than were written.</exception>
+    public async Task<FillResult> FillAsync(
+        IReadOnlyList<Manifest> chain, IImage target, IImage check, IProgressReporter progress, CancellationToken cancel)
+    {
+        var reader = new ChainReader(repository, chain);
+        var total = 0L;
+        await foreach (var window in reader.ReadAsync(cancel))
+        {
+            var written = new List<(long Offset, int Length, byte[] Hash)>();
+            await ForEachAsync(window.Where(p => p.Frame is not null).GroupBy(p => (p.Segments, p.Frame)), async (frame, ct) =>
+            {
+                var runs = await WriteFrameAsync(target, frame.Key.Segments!, frame.Key.Frame!.Value, frame, ct);
+                lock (written)
+                {
+                    written.AddRange(runs);
+                }
+            }, cancel);
+            await target.FlushAsync(cancel);
+            await ForEachAsync(written, (run, ct) => VerifyAsync(check, run.Offset, run.Length, run.Hash, ct), cancel);
+            total += written.Sum(r => (long)r.Length);
+            progress.Report("restore", window[^1].End, reader.Size, "By");
+        }
+
+        progress.Report("restore", reader.Size, reader.Size, "By");
+        return new FillResult(total, total);
+    }
+
+    private async Task<List<(long Offset, int Length, byte[] Hash)>> WriteFrameAsync(
+        IImage target, SegmentRun segments, FrameAddress address, IEnumerable<Piece> pieces, CancellationToken cancel)
+    {
+        using var frame = await _frames.FetchAsync(segments, address, cancel);
+        var written = new List<(long, int, byte[])>();
+        foreach (var (offset, data) in frame.Cut(pieces))
+        {
+            await target.WriteAsync(offset, data, cancel);
+            written.Add((offset, data.Length, SHA256.HashData(data.Span)));
+        }
+
+        return written;
+    }
+
+    private static async ValueTask VerifyAsync(IImage check, long offset, int length, byte[] hash, CancellationToken cancel)
+    {
+        var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            await check.ReadAsync(offset, buffer.AsMemory(0, length), cancel);
+            if (!SHA256.HashData(buffer.AsSpan(0, length)).AsSpan().SequenceEqual(hash))
+            {
+                throw new RbdBackupException(
+                    ErrorKind.Corrupt, $"{check.Spec} gave back other bytes at {offset} (length {length}) than were written",
+                    "The point is whole, the cluster is not: look at 'ceph health detail', then restore again.");
+            }
+        }
+        finally
+        {
+            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private Task ForEachAsync<T>(IEnumerable<T> items, Func<T, CancellationToken, ValueTask> action, CancellationToken cancel) =>
+        Parallel.ForEachAsync(items, new ParallelOptions { MaxDegreeOfParallelism = writesInFlight, CancellationToken = cancel }, action);
+}

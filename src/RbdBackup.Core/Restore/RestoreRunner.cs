@@ -1,0 +1,194 @@
+using Microsoft.Extensions.Logging;
+using RbdBackup.Core.Backup;
+using RbdBackup.Core.Jobs;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+
+namespace RbdBackup.Core.Restore;
+
+/// <summary>How restores are made.</summary>
+/// <param name="WritesInFlight">The frames that are fetched and written at a time.</param>
+/// <param name="TrashDeferment">How long a replaced image is kept in the trash.</param>
+/// <param name="SnapshotName">How base snapshots are called.</param>
+public sealed record RestoreOptions(int WritesInFlight, TimeSpan TrashDeferment, SnapshotNaming SnapshotName);
+
+/// <summary>A restore that is asked for.</summary>
+/// <param name="Point">The point.</param>
+/// <param name="Target">The name to restore to.</param>
+/// <param name="Replace">True: an image under that name is replaced, and goes to the trash.</param>
+/// <param name="LoseSnapshots">True: also where the old image has snapshots that are not ours.</param>
+public sealed record RestoreAsk(Manifest Point, ImageSpec Target, bool Replace, bool LoseSnapshots);
+
+/// <summary>What a restore did.</summary>
+/// <param name="Point">The point.</param>
+/// <param name="Image">The name.</param>
+/// <param name="ImageId">The new image.</param>
+/// <param name="ReplacedImageId">The old image, now in the trash; null where there was none.</param>
+/// <param name="WrittenBytes">The bytes written and read again; 0 where an earlier run had filled the image.</param>
+public sealed record RestoreResult(PointId Point, string Image, string ImageId, string? ReplacedImageId, long WrittenBytes);
+
+/// <summary>
+/// Gives a point back under a name: new image, filled and verified, with its base snapshot and its binding, then swapped in. Every step is decided by
+/// image ids, so the same command after a kill goes on.
+/// </summary>
+public sealed partial class RestoreRunner(
+    IImageCluster cluster, IStateStore state, PointRepository repository, RestoreOptions options, TimeProvider time, ILogger<RestoreRunner> log)
+{
+    private readonly ImageSwapper _swapper = new(cluster, options);
+
+    /// <summary>Restores.</summary>
+    /// <exception cref="RbdBackupException">Refused: the name is taken, watched, or has snapshots that would be lost; and as the steps give.</exception>
+    public async Task<RestoreResult> RunAsync(RestoreAsk ask, IProgressReporter progress, CancellationToken cancel)
+    {
+        var chain = await repository.ReadChainAsync(ask.Point, cancel);
+        await using var lease = await AcquireAsync(ask.Target, cancel);
+        using var held = CancellationTokenSource.CreateLinkedTokenSource(cancel, lease.Lost);
+        var records = new RestoreRecords(cluster, state, lease);
+        var journal = await BeginAsync(ask, records, held.Token);
+        var written = 0L;
+        for (var step = RestoreStep.MakeScratch; step != RestoreStep.Finish;)
+        {
+            step = RestorePlanner.Next(journal, await records.LookAsync(journal, held.Token));
+            LogStep(step, ask.Point.Point, ask.Target);
+            (journal, var filled) = await StepAsync(step, journal, ask, chain, records, progress, held.Token);
+            written += filled;
+        }
+
+        await records.SaveAsync(journal with { Done = true }, held.Token);
+        return new RestoreResult(journal.Point, journal.Target, journal.NewImageId!, journal.OldImageId, written);
+    }
+
+    /// <summary>Brings back the image that the last restore onto a name replaced; the restored one goes to the trash.</summary>
+    /// <exception cref="RbdBackupException">NotFound: there is no restore to undo; Refused: the image is in use, or the old one is gone from the trash.</exception>
+    public async Task<RestoreJournal> UndoAsync(ImageSpec target, CancellationToken cancel)
+    {
+        await using var lease = await AcquireAsync(target, cancel);
+        var records = new RestoreRecords(cluster, state, lease);
+        var journal = await records.ReadAsync(cancel) ?? throw new RbdBackupException(
+            ErrorKind.NotFound, $"no restore onto {target} is known that could be undone", "'rbd trash ls' shows images that were replaced.");
+        await UndoAsync(journal, records, cancel);
+        return journal;
+    }
+
+    private async Task<ILease> AcquireAsync(ImageSpec target, CancellationToken cancel) =>
+        await state.AcquireAsync(StateKeys.Restore(target), cancel);
+
+    /// <summary>Takes up the restore that was begun with the same point; undoes one with another point that did not get to its end.</summary>
+    private async Task<RestoreJournal> BeginAsync(RestoreAsk ask, RestoreRecords records, CancellationToken cancel)
+    {
+        var earlier = await records.ReadAsync(cancel);
+        if (earlier is { Done: false, Undoing: false } && earlier.Point == ask.Point.Point)
+        {
+            return earlier;
+        }
+
+        if (earlier is { Done: false })
+        {
+            await UndoAsync(earlier, records, cancel);
+        }
+
+        var old = await cluster.FindImageIdAsync(ask.Target, cancel);
+        if (old is not null)
+        {
+            await _swapper.RefuseIfInUseAsync(ask, cancel);
+        }
+
+        var journal = new RestoreJournal
+        {
+            Restore = Guid.CreateVersion7(time.GetUtcNow()),
+            Point = ask.Point.Point,
+            Target = ask.Target.ToString(),
+            OldImageId = old,
+            Started = time.GetUtcNow(),
+        };
+        await records.SaveAsync(journal, cancel);
+        return journal;
+    }
+
+    private async Task<(RestoreJournal Journal, long Written)> StepAsync(
+        RestoreStep step, RestoreJournal journal, RestoreAsk ask, IReadOnlyList<Manifest> chain, RestoreRecords records, IProgressReporter progress, CancellationToken cancel)
+    {
+        switch (step)
+        {
+            case RestoreStep.MakeScratch:
+                await cluster.RemoveAsync(journal.Scratch, cancel);
+                await cluster.CreateAsync(journal.Scratch, ask.Point.Size, ask.Point.Layout, cancel);
+                journal = journal with { NewImageId = await cluster.FindImageIdAsync(journal.Scratch, cancel), Filled = false };
+                break;
+            case RestoreStep.Fill:
+                var written = await FillAsync(journal, ask, chain, records, progress, cancel);
+                journal = journal with { Filled = true };
+                await records.SaveAsync(journal, cancel);
+                return (journal, written);
+            case RestoreStep.MoveOldAside:
+                await _swapper.MoveOldAsideAsync(journal, ask, cancel);
+                break;
+            case RestoreStep.MoveNewIn:
+                await cluster.RenameAsync(journal.Scratch, journal.TargetSpec.Name, cancel);
+                break;
+            case RestoreStep.TrashOld:
+                await _swapper.TrashAsync(journal.Aside, cancel);
+                break;
+            case RestoreStep.Conflict:
+                throw new RbdBackupException(
+                    ErrorKind.Refused, $"another image appeared under {ask.Target} while it was restored",
+                    $"Rename that image, then restore again; or 'rbdbackup restore --undo {ask.Target}'.");
+        }
+
+        await records.SaveAsync(journal, cancel);
+        return (journal, 0);
+    }
+
+    private async Task<long> FillAsync(
+        RestoreJournal journal, RestoreAsk ask, IReadOnlyList<Manifest> chain, RestoreRecords records, IProgressReporter progress, CancellationToken cancel)
+    {
+        var name = options.SnapshotName.Name(ask.Target, ask.Point.Point);
+        FillResult result;
+        ulong snapshot;
+        await using (var target = await cluster.OpenAsync(journal.Scratch, writable: true, cancel))
+        {
+            // A run that was killed behind the snapshot fills again: the same bytes, and a snapshot of all of them.
+            foreach (var left in (await target.GetInfoAsync(cancel)).Snapshots)
+            {
+                await target.RemoveSnapshotAsync(left.Id, cancel);
+            }
+
+            await using (var check = await cluster.OpenAsync(journal.Scratch, writable: false, cancel))
+            {
+                result = await new ImageFiller(repository, options.WritesInFlight).FillAsync(chain, target, check, progress, cancel);
+            }
+
+            snapshot = await target.CreateSnapshotAsync(name, cancel);
+
+            // Metadata may hold QoS limits, which would slow the fill: it comes last.
+            foreach (var (key, value) in ask.Point.ImageMetadata)
+            {
+                await target.SetMetadataAsync(key, value, cancel);
+            }
+        }
+
+        await records.BindAsync(journal, new RestoreBinding(ask.Point.Point, ask.Point.Disk.Key, snapshot, name), cancel);
+        return result.WrittenBytes;
+    }
+
+    private async Task UndoAsync(RestoreJournal journal, RestoreRecords records, CancellationToken cancel)
+    {
+        journal = journal with { Undoing = true, Done = false };
+        await records.SaveAsync(journal, cancel);
+        for (var step = RestoreStep.DropNew; step != RestoreStep.Finish;)
+        {
+            step = RestorePlanner.NextUndo(journal, await records.LookAsync(journal, cancel));
+            LogUndo(step, journal.Target);
+            await _swapper.UndoStepAsync(step, journal, cancel);
+        }
+
+        await records.RemoveAsync(cancel);
+    }
+
+    [LoggerMessage(2001, LogLevel.Information, "restore of {Point} to {Target}: {Step}")]
+    private partial void LogStep(RestoreStep step, PointId point, ImageSpec target);
+
+    [LoggerMessage(2002, LogLevel.Information, "undo of the restore to {Target}: {Step}")]
+    private partial void LogUndo(RestoreStep step, string target);
+}

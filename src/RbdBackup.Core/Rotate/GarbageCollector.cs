@@ -1,0 +1,117 @@
+using System.Buffers;
+using System.Text.Json;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+
+namespace RbdBackup.Core.Rotate;
+
+/// <summary>How garbage is collected.</summary>
+/// <param name="Grace">What must pass between writing a candidate down and deleting it: longer than the longest job, clock skew and listing lag together.</param>
+/// <param name="JobDeadline">How old a job may become; a point without a manifest that is younger may still be committed.</param>
+/// <param name="KeepJobs">How long finished jobs are kept.</param>
+public sealed record GarbageOptions(TimeSpan Grace, TimeSpan JobDeadline, TimeSpan KeepJobs);
+
+/// <summary>What a collection did.</summary>
+/// <param name="Candidates">The objects that were written down.</param>
+/// <param name="Deleted">The objects that were deleted.</param>
+/// <param name="DeletedBytes">Their bytes.</param>
+public sealed record GarbageResult(int Candidates, int Deleted, long DeletedBytes);
+
+/// <summary>
+/// Deletes what no manifest refers to, in two phases: candidates are written down; a later run, after the grace, looks at all manifests again and
+/// deletes those that still are garbage.
+/// </summary>
+public sealed class GarbageCollector(PointRepository repository, GarbageOptions options, TimeProvider time)
+{
+    private const int ListLength = 10_000;
+
+    /// <summary>Runs both phases: deletes earlier runs' candidates that are ripe, then writes new ones down.</summary>
+    /// <exception cref="RbdBackupException">Corrupt: a manifest can't be read; then nothing is deleted, since what it refers to is not known.</exception>
+    public async Task<GarbageResult> RunAsync(bool dryRun, IProgressReporter progress, CancellationToken cancel)
+    {
+        var (ripe, waiting) = await ReadListsAsync(cancel);
+        var live = await LiveObjects.ReadAsync(repository, cancel);
+        var (deleted, bytes, found) = (0, 0L, new List<string>());
+        await foreach (var stored in repository.Store.ListAsync(Keys.DataPrefix, cancel))
+        {
+            if (!await IsGarbageAsync(stored.Key, live, cancel))
+            {
+                continue;
+            }
+
+            if (ripe.Contains(stored.Key))
+            {
+                await DeleteAsync(stored.Key, dryRun, cancel);
+                progress.Report("collect", ++deleted, 0, "{object}");
+                bytes += stored.Length;
+            }
+            else if (!waiting.Contains(stored.Key))
+            {
+                found.Add(stored.Key);
+            }
+        }
+
+        await SweepAsync(Keys.JobsPrefix, s => time.GetUtcNow() - s.Modified > options.KeepJobs, dryRun, cancel);
+        await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseAborted(s.Key) is { } mark && IsOver(mark.Point) && !live.HasData(mark.Point), dryRun, cancel);
+        if (!dryRun)
+        {
+            await WriteListsAsync(found, cancel);
+            await SweepAsync(Keys.GarbagePrefix, s => IsRipe(s.Key), false, cancel);
+        }
+
+        return new GarbageResult(found.Count, deleted, bytes);
+    }
+
+    private bool IsOver(PointId point) => time.GetUtcNow() - point.Time > options.JobDeadline + options.Grace;
+
+    private async Task<bool> IsGarbageAsync(string key, LiveObjects live, CancellationToken cancel)
+    {
+        if (Keys.PointOfData(key) is not { } point || live.Refers(key))
+        {
+            return false;
+        }
+
+        // Of a point without a manifest, a job may still be at work, unless its time is over or the point was voided.
+        return (live.IsCommitted(point) || live.IsAborted(point) || IsOver(point)) && !await live.IsNamedAsync(point, cancel);
+    }
+
+    private Task DeleteAsync(string key, bool dryRun, CancellationToken cancel) => dryRun ? Task.CompletedTask : repository.Store.DeleteAsync(key, cancel);
+
+    private async Task SweepAsync(string prefix, Func<StoredObject, bool> which, bool dryRun, CancellationToken cancel)
+    {
+        await foreach (var stored in repository.Store.ListAsync(prefix, cancel))
+        {
+            if (which(stored))
+            {
+                await DeleteAsync(stored.Key, dryRun, cancel);
+            }
+        }
+    }
+
+    private async Task WriteListsAsync(List<string> candidates, CancellationToken cancel)
+    {
+        foreach (var chunk in candidates.Chunk(ListLength))
+        {
+            var list = new GarbageList(RepositoryFormat.Version, time.GetUtcNow(), chunk);
+            var json = JsonSerializer.SerializeToUtf8Bytes(list, RepositoryJson.Default.GarbageList);
+            await repository.Store.PutAsync(Keys.Garbage(time.GetUtcNow(), AttemptId.New()), new ReadOnlySequence<byte>(json), cancel);
+        }
+    }
+
+    private bool IsRipe(string key) => Keys.TryParseGarbage(key) is { } written && time.GetUtcNow() - written >= options.Grace;
+
+    private async Task<(HashSet<string> Ripe, HashSet<string> Waiting)> ReadListsAsync(CancellationToken cancel)
+    {
+        var (ripe, waiting) = (new HashSet<string>(), new HashSet<string>());
+        await foreach (var stored in repository.Store.ListAsync(Keys.GarbagePrefix, cancel))
+        {
+            var json = await repository.Store.GetAsync(stored.Key, RepositoryFormat.MaxJson, cancel);
+            var list = RepositoryFormat.ReadJson(json, RepositoryJson.Default.GarbageList, stored.Key);
+            (IsRipe(stored.Key) ? ripe : waiting).UnionWith(list.Candidates);
+        }
+
+        waiting.ExceptWith(ripe);
+        return (ripe, waiting);
+    }
+}
