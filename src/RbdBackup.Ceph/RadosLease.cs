@@ -48,7 +48,7 @@ internal sealed class RadosLease : ILease
         }
     }
 
-    /// <summary>Gives the lease back. Where the cluster does not answer, it lapses.</summary>
+    /// <summary>Gives the lease back. Where the cluster does not answer, or the store was closed before, it lapses.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_ended.IsCancellationRequested)
@@ -63,7 +63,7 @@ internal sealed class RadosLease : ILease
         {
             await _store.OnPoolAsync("rados_unlock", Name, _lock.Release, CancellationToken.None);
         }
-        catch (CephException e) when (e.IsTransient)
+        catch (Exception e) when (e is CephException { IsTransient: true } or ObjectDisposedException)
         {
         }
     }
@@ -101,9 +101,9 @@ internal sealed class RadosLease : ILease
         {
             await _lost.CancelAsync();
         }
-        catch (RbdBackupException)
+        catch (Exception e) when (e is CephException or ObjectDisposedException)
         {
-            // No answer: the next try may get one, until the lease has lapsed.
+            // No answer, or the store was closed: the next try may do better, until the lease has lapsed.
         }
     }
 

@@ -9,6 +9,10 @@ public sealed class CephFixture : IAsyncLifetime
 
     public const string StatePool = "rbdbackup";
 
+    public const string StateNamespace = "rbdbackup";
+
+    private static readonly string Prefix = $"cephtest-{Environment.ProcessId}-";
+
     private const ulong Layering = 1, ExclusiveLock = 1 << 2, ObjectMap = 1 << 3, FastDiff = 1 << 4, DeepFlatten = 1 << 5;
 
     /// <summary>What Nova's and Cinder's images usually are.</summary>
@@ -35,6 +39,7 @@ public sealed class CephFixture : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
+        await RemoveStateAsync();
         await Backup.DisposeAsync();
         await Restore.DisposeAsync();
     }
@@ -48,7 +53,19 @@ public sealed class CephFixture : IAsyncLifetime
     }
 
     /// <summary>A name that nobody else uses.</summary>
-    public static string NewName() => $"cephtest-{Guid.NewGuid():N}";
+    public static string NewName() => $"{Prefix}{Guid.NewGuid():N}";
+
+    private async Task RemoveStateAsync()
+    {
+        await using var store = new RadosStateStore(Backup, StatePool, StateNamespace);
+        await foreach (var name in store.ListAsync(default))
+        {
+            if (name.StartsWith(Prefix, StringComparison.Ordinal))
+            {
+                await Shell.RunAsync("rados", "--name", BackupUser, "--pool", StatePool, "--namespace", StateNamespace, "rm", name);
+            }
+        }
+    }
 
     private static string Setting(string name) =>
         Environment.GetEnvironmentVariable(name)

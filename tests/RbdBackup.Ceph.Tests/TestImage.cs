@@ -25,13 +25,23 @@ public sealed class TestImage(CephFixture ceph, ImageSpec spec) : IAsyncDisposab
         return data;
     }
 
+    /// <summary>Sweeps the image away, again where a snapshot that somebody was late to make, or a client that is about to go, stands in the way.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (await ceph.Restore.FindImageIdAsync(spec, default) is null)
+        for (var tries = 100; await ceph.Restore.FindImageIdAsync(spec, default) is not null; tries--)
         {
-            return;
+            try
+            {
+                await SweepAsync();
+            }
+            catch (CephException e) when (tries > 0 && (e.Kind is ErrorKind.Busy or ErrorKind.Refused))
+            {
+            }
         }
+    }
 
+    private async Task SweepAsync()
+    {
         await using (var image = await ceph.Restore.OpenAsync(spec, writable: true, default))
         {
             foreach (var snapshot in (await image.GetInfoAsync(default)).Snapshots)
