@@ -4,7 +4,10 @@ using RbdBackup.Core.Model;
 
 namespace RbdBackup.Messaging;
 
-/// <summary>One message that the broker delivered, and its settlement: exactly one of acknowledged, requeued, dead-lettered.</summary>
+/// <summary>
+/// One message that the broker delivered, and its settlement: exactly one of acknowledged, requeued, dead-lettered. A stop does not cancel a settlement: what
+/// was done would be done again. A lost channel ends it.
+/// </summary>
 internal sealed class Delivery(IChannel channel, string queue, MessagingOptions options, BasicDeliverEventArgs message)
 {
     private const string CountHeader = "x-delivery-count";
@@ -25,17 +28,16 @@ internal sealed class Delivery(IChannel channel, string queue, MessagingOptions 
 
     /// <summary>It is done with.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Unavailable"/>: the channel is lost; it will be delivered again.</exception>
-    public Task AckAsync(CancellationToken cancel) =>
-        SettleAsync(async () => await channel.BasicAckAsync(Message.DeliveryTag, multiple: false, cancel));
+    public Task AckAsync() => SettleAsync(async () => await channel.BasicAckAsync(Message.DeliveryTag, multiple: false));
 
     /// <summary>It is to be delivered again.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Unavailable"/>: the channel is lost; it will be anyhow.</exception>
-    public Task RequeueAsync(CancellationToken cancel) =>
-        SettleAsync(async () => await channel.BasicNackAsync(Message.DeliveryTag, multiple: false, requeue: true, cancel));
+    public Task RequeueAsync() =>
+        SettleAsync(async () => await channel.BasicNackAsync(Message.DeliveryTag, multiple: false, requeue: true));
 
     /// <summary>It goes to the dead letters with its reason, and only when the broker has confirmed that, away from its queue.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Unavailable"/>: the channel is lost; it will be delivered again.</exception>
-    public Task DeadLetterAsync(string reason, CancellationToken cancel) => SettleAsync(async () =>
+    public Task DeadLetterAsync(string reason) => SettleAsync(async () =>
     {
         var properties = new BasicProperties(Message.BasicProperties)
         {
@@ -53,8 +55,8 @@ internal sealed class Delivery(IChannel channel, string queue, MessagingOptions 
         // A message's own expiry or user id must neither end the dead letter nor make the broker refuse it.
         properties.ClearExpiration();
         properties.ClearUserId();
-        await channel.BasicPublishAsync("", options.DeadQueue, mandatory: true, properties, Message.Body, cancel);
-        await channel.BasicAckAsync(Message.DeliveryTag, multiple: false, cancel);
+        await channel.BasicPublishAsync("", options.DeadQueue, mandatory: true, properties, Message.Body);
+        await channel.BasicAckAsync(Message.DeliveryTag, multiple: false);
     });
 
     private async Task SettleAsync(Func<Task> settle)
@@ -68,7 +70,7 @@ internal sealed class Delivery(IChannel channel, string queue, MessagingOptions 
         {
             await settle();
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e)
         {
             throw BrokerErrors.Translate(e, $"settle a message of {Queue}", channel.CloseReason?.ReplyText ?? "connection");
         }

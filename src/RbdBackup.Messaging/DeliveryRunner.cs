@@ -18,7 +18,7 @@ internal sealed class DeliveryRunner(MessagingOptions options, TimeProvider cloc
         {
             // Nobody said why: each worker that took it died or lost its connection with it.
             await (delivery.Count > options.DeliveryLimit
-                ? DeadLetterAsync(delivery, $"delivered {delivery.Count - 1} times without an answer", stop)
+                ? DeadLetterAsync(delivery, $"delivered {delivery.Count - 1} times without an answer")
                 : HandleAsync(delivery, handle, stop));
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -52,7 +52,7 @@ internal sealed class DeliveryRunner(MessagingOptions options, TimeProvider cloc
     {
         if (error is RbdBackupException { Kind: ErrorKind.Corrupt or ErrorKind.Unsupported } || delivery.Count >= options.DeliveryLimit)
         {
-            await DeadLetterAsync(delivery, error.Message, stop);
+            await DeadLetterAsync(delivery, error.Message);
             return;
         }
 
@@ -60,12 +60,12 @@ internal sealed class DeliveryRunner(MessagingOptions options, TimeProvider cloc
         var pause = TimeSpan.FromTicks(Math.Min(options.RetryDelay.Ticks << doublings, MaxPause.Ticks));
         Log.WillRetry(log, error, delivery.Queue, delivery.Count, options.DeliveryLimit, pause);
         await Task.Delay(pause, clock, stop);
-        await delivery.RequeueAsync(stop);
+        await delivery.RequeueAsync();
     }
 
-    private async Task DeadLetterAsync(Delivery delivery, string reason, CancellationToken stop)
+    private async Task DeadLetterAsync(Delivery delivery, string reason)
     {
-        await delivery.DeadLetterAsync(reason, stop);
+        await delivery.DeadLetterAsync(reason);
         Log.DeadLetter(log, delivery.Queue, reason);
     }
 }

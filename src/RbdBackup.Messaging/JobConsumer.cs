@@ -70,7 +70,7 @@ internal sealed class JobConsumer(TransportUrl url, MessagingOptions options, Ti
         await Task.Yield();
         try
         {
-            await runner.RunAsync(delivery, () => handler(new JobDelivery(delivery, BackupRequestJson.Read(delivery.Message.Body), stop), stop), stop);
+            await runner.RunAsync(delivery, () => handler(new JobDelivery(delivery, BackupRequestJson.Read(delivery.Message.Body)), stop), stop);
         }
         finally
         {

@@ -10,12 +10,10 @@ namespace RbdBackup.Messaging;
 public sealed class JobDelivery
 {
     private readonly Delivery delivery;
-    private readonly CancellationToken stop;
 
-    internal JobDelivery(Delivery delivery, BackupRequest request, CancellationToken stop)
+    internal JobDelivery(Delivery delivery, BackupRequest request)
     {
         this.delivery = delivery;
-        this.stop = stop;
         Request = request;
     }
 
@@ -27,11 +25,11 @@ public sealed class JobDelivery
 
     /// <summary>The request is safe elsewhere; the broker forgets it.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Unavailable"/>: the broker is lost; it will deliver the request again.</exception>
-    public Task AckAsync() => delivery.AckAsync(stop);
+    public Task AckAsync() => delivery.AckAsync();
 
     /// <summary>The request will never be carried out: it becomes a dead letter with the reason.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Unavailable"/>: the broker is lost; it will deliver the request again.</exception>
-    public Task RejectAsync(string reason) => delivery.DeadLetterAsync(reason, stop);
+    public Task RejectAsync(string reason) => delivery.DeadLetterAsync(reason);
 }
 
 /// <summary>

@@ -22,6 +22,7 @@ internal sealed class NotificationConsumer(
     private async Task SessionAsync(IConnection connection, NotificationHandler handler, Action up, CancellationToken stop)
     {
         var running = new RunningTasks();
+        using var session = CancellationTokenSource.CreateLinkedTokenSource(stop);
         await using var channel = await connection.CreateChannelAsync(
             new CreateChannelOptions(
                 publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, consumerDispatchConcurrency: options.NotificationPrefetch),
@@ -32,7 +33,7 @@ internal sealed class NotificationConsumer(
         await channel.BasicQosAsync(prefetchSize: 0, options.NotificationPrefetch, global: false, stop);
         var consumer = new AsyncEventingBasicConsumer(channel);
         consumer.ReceivedAsync += (_, message) =>
-            running.RunAsync(() => HandleAsync(new Delivery(channel, queue, options, message), handler, stop));
+            running.RunAsync(() => HandleAsync(new Delivery(channel, queue, options, message), handler, session.Token));
         consumer.UnregisteredAsync += (_, _) =>
         {
             loss.Report($"the queue {queue} was deleted");
@@ -50,12 +51,13 @@ internal sealed class NotificationConsumer(
         }
         finally
         {
+            // What a lost channel delivered comes again, so nobody needs to finish it, and nothing waits for it.
+            await session.CancelAsync();
             if (stop.IsCancellationRequested && channel.IsOpen)
             {
                 await channel.BasicCancelAsync(tag, noWait: true, CancellationToken.None);
+                await running.WhenIdle;
             }
-
-            await running.WhenIdle;
         }
     }
 
@@ -76,7 +78,7 @@ internal sealed class NotificationConsumer(
                 Log.Dropped(log, queue, e.Message);
             }
 
-            await delivery.AckAsync(stop);
+            await delivery.AckAsync();
         },
         stop);
 }

@@ -78,12 +78,13 @@ public static class Topology
             }
             catch (OperationInterruptedException e) when (e.ShutdownReason?.ReplyCode == Constants.NotFound)
             {
-                Log.DeclaredExchange(log, exchange);
+                // Declared below.
             }
         }
 
         await using var declare = await connection.CreateChannelAsync(cancellationToken: cancel);
         await declare.ExchangeDeclareAsync(exchange, ExchangeType.Topic, durable: false, autoDelete: false, cancellationToken: cancel);
+        Log.DeclaredExchange(log, exchange);
     }
 
     private static async Task DeclareAsync(IChannel channel, string queue, Dictionary<string, object?> arguments, CancellationToken cancel)

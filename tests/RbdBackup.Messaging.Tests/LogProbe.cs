@@ -1,0 +1,50 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace RbdBackup.Messaging.Tests;
+
+/// <summary>A log that a test can wait on.</summary>
+internal sealed class LogProbe : ILogger
+{
+    private readonly Channel<(int Id, string Text)> lines = Channel.CreateUnbounded<(int, string)>();
+
+    /// <summary>All that was logged, for what must not be in it.</summary>
+    public List<string> All { get; } = [];
+
+    /// <summary>Waits for the next line with an event id, and passes over others.</summary>
+    public async Task<string> NextAsync(int id)
+    {
+        while (true)
+        {
+            var line = await lines.Reader.ReadAsync().AsTask().Within();
+            if (line.Id == id)
+            {
+                return line.Text;
+            }
+        }
+    }
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        var text = $"{formatter(state, exception)} {exception}";
+        lock (All)
+        {
+            All.Add(text);
+        }
+
+        lines.Writer.TryWrite((eventId.Id, text));
+    }
+}
+
+internal static class Patience
+{
+    /// <summary>A test that waits for ever fails instead; nothing is measured.</summary>
+    public static Task<T> Within<T>(this Task<T> task) => task.WaitAsync(TimeSpan.FromSeconds(60));
+
+    public static Task Within(this Task task) => task.WaitAsync(TimeSpan.FromSeconds(60));
+}
