@@ -8,7 +8,7 @@ using RbdBackup.Core.Ports;
 namespace RbdBackup.Core.Repository;
 
 /// <summary>A repository in a store: its header, its manifests, and the objects that they name.</summary>
-public sealed class PointRepository
+public sealed class PointRepository : IAsyncDisposable
 {
     private readonly TimeProvider _time;
 
@@ -43,6 +43,9 @@ public sealed class PointRepository
             ? throw new RbdBackupException(ErrorKind.NotFound, $"there is no repository in {store.Url}", "The first backup makes one. Check the store's address.")
             : new PointRepository(store, codec, header, time);
     }
+
+    /// <summary>Closes the store.</summary>
+    public ValueTask DisposeAsync() => Store.DisposeAsync();
 
     /// <summary>Stores an object and says how to name it.</summary>
     public async Task<ObjectReference> PutAsync(string key, ReadOnlySequence<byte> content, CancellationToken cancel)

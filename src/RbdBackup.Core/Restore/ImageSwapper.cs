@@ -107,7 +107,8 @@ internal sealed class ImageSwapper(IImageCluster cluster, RestoreOptions options
         await cluster.RenameAsync(spec, newName, cancel);
     }
 
-    private static async Task RefuseIfWatchedAsync(IImage image, CancellationToken cancel)
+    /// <summary>Refuses where anybody but us has the image open.</summary>
+    public static async Task RefuseIfWatchedAsync(IImage image, CancellationToken cancel)
     {
         var others = (await image.ListWatchersAsync(cancel)).Where(w => !w.Own).ToList();
         if (others.Count > 0)

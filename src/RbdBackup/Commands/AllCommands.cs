@@ -7,6 +7,14 @@ internal static class AllCommands
 {
     public static IEnumerable<Command> Create() =>
     [
+        BackupCommand.Create(),
+        RestoreCommand.Create(),
+        RollbackCommand.Create(),
+        ListCommand.Create(),
+        ListCommand.CreateShow(),
+        ExportCommand.Create(),
+        RotateCommand.Create(),
+        RotateCommand.CreateCollect(),
         ConfigCommand.Create(),
     ];
 }

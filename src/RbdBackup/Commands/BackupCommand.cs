@@ -1,0 +1,116 @@
+using System.CommandLine;
+using RbdBackup.Cli;
+using RbdBackup.Composition;
+using RbdBackup.Core.Backup;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Repository;
+using RbdBackup.Core.Requests;
+
+namespace RbdBackup.Commands;
+
+/// <summary><c>rbdbackup backup image | volume | server | pool</c>.</summary>
+internal static class BackupCommand
+{
+    private static readonly Argument<string> Image = new("IMAGE") { Description = "pool/name or pool/namespace/name; with @snapshot, that very snapshot is stored." };
+    private static readonly Argument<string> Id = new("ID") { Description = "The id in OpenStack." };
+    private static readonly Argument<string> Pool = new("POOL") { Description = "The pool, or pool/namespace." };
+    private static readonly Option<bool> Full = new("--full") { Description = "A full, whatever base there is." };
+    private static readonly Option<string?> Policy = new("--policy") { Description = "The policy that says when a new cycle begins and how long points stay." };
+    private static readonly Option<bool> Queue = new("--queue") { Description = "Asks the workers for it, through the queue, instead of doing it here." };
+
+    public static Command Create() => new("backup", "Makes a restore point: a full, or an increment on the last point.")
+    {
+        new Command("image", "Backs up an image by its name.") { Image, Full, Policy, Queue }.Runs((c, t) => OneAsync(c, c.Get(Image), t)),
+        new Command("volume", "Backs up a Cinder volume: volumes/volume-ID.") { Id, Full, Policy, Queue }
+            .Runs((c, t) => OneAsync(c, ImageNames.Volume(c.Settings.Ceph, c.Get(Id)).ToString(), t)),
+        new Command("server", "Backs up a Nova server's root disk: vms/ID_disk.") { Id, Full, Policy, Queue }
+            .Runs((c, t) => OneAsync(c, ImageNames.Server(c.Settings.Ceph, c.Get(Id)).ToString(), t)),
+        new Command("pool", "Backs up all images of a pool, one after the other.") { Pool, Full, Policy, Queue }.Runs(PoolAsync),
+    };
+
+    private static async Task OneAsync(CommandContext context, string text, CancellationToken cancel)
+    {
+        var parts = text.Split('@', 2);
+        var spec = ImageSpec.Parse(parts[0]);
+        var snapshot = parts.Length > 1 ? parts[1] : null;
+        if (context.Get(Queue))
+        {
+            await QueueAsync(context, [spec], snapshot, cancel);
+            return;
+        }
+
+        var services = Services.Of(context);
+        await using var repository = await services.OpenRepositoryAsync(create: true, cancel);
+        await using var cluster = await services.ConnectAsync(cancel);
+        await using var state = services.OpenState(cluster);
+        var runner = services.Backup(cluster, state, repository, services.Throttle());
+        var manifest = await runner.RunAsync(Ask(context, services, spec, snapshot), context.Progress, cancel);
+        context.Output.Write(PointDocument.Of(manifest), human => Describe(human, manifest));
+    }
+
+    private static async Task PoolAsync(CommandContext context, CancellationToken cancel)
+    {
+        var services = Services.Of(context);
+        await using var cluster = await services.ConnectAsync(cancel);
+        var (pool, ns) = context.Get(Pool).Split('/') is [var p, var n] ? (p, n) : (context.Get(Pool), "");
+        var images = (await cluster.ListImagesAsync(pool, ns, cancel)).Where(PoolImages.IsDisk).Select(i => new ImageSpec(pool, ns, i)).ToList();
+        if (context.Get(Queue))
+        {
+            await QueueAsync(context, images, null, cancel);
+            return;
+        }
+
+        await using var repository = await services.OpenRepositoryAsync(create: true, cancel);
+        await using var state = services.OpenState(cluster);
+        var runner = services.Backup(cluster, state, repository, services.Throttle());
+        var (done, failed) = (new List<PointDocument>(), new List<string>());
+        foreach (var spec in images)
+        {
+            try
+            {
+                done.Add(PointDocument.Of(await runner.RunAsync(Ask(context, services, spec, null), context.Progress, cancel)));
+            }
+            catch (RbdBackupException e)
+            {
+                context.Note($"error: {spec}: {e.Message}. {e.Remedy}");
+                failed.Add(spec.ToString());
+            }
+        }
+
+        context.Output.Write(done, human => human.Table(
+            ["ID", "IMAGE", "KIND", ">STORED", ">TIME"],
+            done.Select(d => (string[])[d.Id, d.Image, d.Kind, Humanize.Bytes(d.StoredBytes), Humanize.Duration(TimeSpan.FromSeconds(d.Seconds))])));
+        if (failed.Count > 0)
+        {
+            throw new RbdBackupException(ErrorKind.Partial, $"{failed.Count} of {images.Count} images failed: {string.Join(", ", failed)}", "The lines above say why; run it again.");
+        }
+    }
+
+    private static BackupAsk Ask(CommandContext context, Services services, ImageSpec spec, string? snapshot)
+    {
+        var policy = context.Get(Policy);
+        PolicyNames.RequireKnown(context.Settings, policy);
+        return new BackupAsk(spec, snapshot, context.Get(Full), policy, services.CycleDaysOf(policy), new AskedBy(AskedSource.Cli, User: Environment.UserName));
+    }
+
+    private static async Task QueueAsync(CommandContext context, IReadOnlyList<ImageSpec> images, string? snapshot, CancellationToken cancel)
+    {
+        PolicyNames.RequireKnown(context.Settings, context.Get(Policy));
+        var requests = images.Select(spec => BackupRequest.New(
+            spec, DedupKey.Of(spec, "cli", snapshot ?? Guid.NewGuid().ToString()), new AskedBy(AskedSource.Cli, User: Environment.UserName), context.Time.GetUtcNow())
+            with
+        { Snapshot = snapshot, Full = context.Get(Full), Policy = context.Get(Policy) }).ToList();
+        await using var queue = QueueFactory.Open(context.Settings, context.Loggers, context.Time);
+        foreach (var request in requests)
+        {
+            await queue.PublishAsync(request, cancel);
+        }
+
+        context.Output.Write(requests, human => human.Table(["REQUEST", "IMAGE"], requests.Select(r => (string[])[r.Id.ToString(), r.Image.ToString()])));
+    }
+
+    private static void Describe(HumanOutput human, Manifest m) => human.Fields(
+        ("point", m.Point.ToString()), ("image", m.Disk.Spec.ToString()), ("kind", PointDocument.Word(m.Kind)), ("because", m.Reason),
+        ("base", m.Base?.Point.ToString()), ("snapshot", m.Snapshot.Name), ("data", Humanize.Bytes(m.DataBytes)), ("zeros", Humanize.Bytes(m.ZeroBytes)),
+        ("stored", Humanize.Bytes(m.StoredBytes)), ("took", Humanize.Duration(TimeSpan.FromSeconds(m.Seconds))));
+}

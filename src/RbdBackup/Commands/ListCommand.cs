@@ -1,0 +1,52 @@
+using System.CommandLine;
+using RbdBackup.Cli;
+using RbdBackup.Composition;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Repository;
+
+namespace RbdBackup.Commands;
+
+/// <summary><c>rbdbackup list [IMAGE]</c> and <c>show POINT</c>.</summary>
+internal static class ListCommand
+{
+    private static readonly Argument<string?> Image = new("IMAGE") { Description = "Only this image's points: pool/name, or pool for all of a pool.", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Argument<string> Point = new("POINT") { Description = "The restore point's id." };
+
+    public static Command Create() => new Command("list", "Lists restore points, oldest first, image by image.") { Image }.Runs(ListAsync);
+
+    public static Command CreateShow() => new Command("show", "Shows all that is known of a restore point.") { Point }.Runs(ShowAsync);
+
+    private static async Task ListAsync(CommandContext context, CancellationToken cancel)
+    {
+        await using var repository = await Services.Of(context).OpenRepositoryAsync(create: false, cancel);
+        var wanted = context.Get(Image);
+        var points = new List<PointDocument>();
+        await foreach (var manifest in repository.ReadAllAsync(Keys.PointsPrefix, e => context.Note($"warning: {e.Message}"), cancel))
+        {
+            if (wanted is null || wanted == manifest.Disk.Spec.ToString() || wanted == manifest.Disk.Pool)
+            {
+                points.Add(PointDocument.Of(manifest));
+            }
+        }
+
+        context.Output.Write(points, human => human.Table(
+            ["ID", "IMAGE", "CREATED", "KIND", ">SIZE", ">STORED", "POLICY"],
+            points.Select(p => (string[])[p.Id, p.Image, Humanize.Time(p.Created), p.Kind, Humanize.Bytes(p.Size), Humanize.Bytes(p.StoredBytes), p.Policy ?? ""])));
+    }
+
+    private static async Task ShowAsync(CommandContext context, CancellationToken cancel)
+    {
+        await using var repository = await Services.Of(context).OpenRepositoryAsync(create: false, cancel);
+        var manifest = await repository.FindAsync(PointId.Parse(context.Get(Point)), cancel);
+        var chain = await repository.ReadChainAsync(manifest, cancel);
+        context.Output.Write(new { Point = manifest, Chain = chain.Select(m => m.Point.ToString()) }, human => human.Fields(
+            ("point", manifest.Point.ToString()), ("image", manifest.Disk.Spec.ToString()), ("image id", manifest.Disk.ImageId),
+            ("cluster", manifest.Disk.ClusterFsid), ("created", Humanize.Time(manifest.Created)), ("kind", PointDocument.Word(manifest.Kind)),
+            ("because", manifest.Reason), ("stands on", chain.Count > 1 ? string.Join(" <- ", chain.Reverse().Skip(1).Select(m => m.Point)) : null),
+            ("snapshot", $"{manifest.Snapshot.Name} (id {manifest.Snapshot.Id})"), ("size", Humanize.Bytes(manifest.Size)),
+            ("data", Humanize.Bytes(manifest.DataBytes)), ("zeros", Humanize.Bytes(manifest.ZeroBytes)), ("stored", Humanize.Bytes(manifest.StoredBytes)),
+            ("segments", manifest.Segments.ToString()), ("codec", manifest.Codec), ("policy", manifest.Policy),
+            ("asked by", string.Join(' ', new[] { manifest.AskedBy.Source.ToString(), manifest.AskedBy.Project, manifest.AskedBy.User }.OfType<string>())),
+            ("made by", manifest.Tool)));
+    }
+}

@@ -1,0 +1,31 @@
+using System.CommandLine;
+using RbdBackup.Cli;
+using RbdBackup.Composition;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Restore;
+
+namespace RbdBackup.Commands;
+
+/// <summary><c>rbdbackup rollback IMAGE --to POINT</c>.</summary>
+internal static class RollbackCommand
+{
+    private static readonly Argument<string> Image = new("IMAGE") { Description = "The image, pool/name." };
+    private static readonly Option<string> To = new("--to") { Description = "The restore point; its snapshot must still be on the image.", Required = true };
+
+    public static Command Create() =>
+        new Command("rollback", "Makes an image what it was at a point whose snapshot is still there; what was written since is lost.") { Image, To }.Runs(RunAsync);
+
+    private static async Task RunAsync(CommandContext context, CancellationToken cancel)
+    {
+        var (spec, point) = (ImageSpec.Parse(context.Get(Image)), PointId.Parse(context.Get(To)!));
+        var services = Services.Of(context);
+        await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
+        await using var cluster = await services.ConnectToRestoreAsync(cancel);
+        await using var state = services.OpenState(cluster);
+        var manifest = await repository.FindAsync(point, cancel);
+        await new RollbackRunner(cluster, state).RunAsync(spec, manifest, cancel);
+        context.Output.Write(
+            new { Image = spec.ToString(), Point = point.ToString(), SnapshotId = manifest.Snapshot.Id },
+            human => human.Line($"{spec} is what it was at point {point}."));
+    }
+}

@@ -1,0 +1,28 @@
+using Microsoft.Extensions.Logging;
+using RbdBackup.Configuration;
+using RbdBackup.Core.Model;
+using RbdBackup.Messaging;
+
+namespace RbdBackup.Composition;
+
+/// <summary>Opens the queue of jobs.</summary>
+internal static class QueueFactory
+{
+    /// <summary>The queue at the first configured broker.</summary>
+    public static JobQueue Open(RbdBackupSettings settings, ILoggerFactory loggers, TimeProvider time) =>
+        new(Urls(settings)[0], Options(settings), time, loggers.CreateLogger<JobQueue>());
+
+    /// <summary>The configured brokers; at least one.</summary>
+    public static IReadOnlyList<TransportUrl> Urls(RbdBackupSettings settings) =>
+        settings.Notifications.TransportUrl.Count > 0
+            ? [.. settings.Notifications.TransportUrl.Select(TransportUrl.Parse)]
+            : throw new RbdBackupException(ErrorKind.Usage, "no broker is configured", "Set [notifications] transport_url = rabbit://user:password@host:5672/vhost.");
+
+    /// <summary>How brokers are used.</summary>
+    public static MessagingOptions Options(RbdBackupSettings settings) => new()
+    {
+        QueuePrefix = settings.Notifications.QueuePrefix,
+        Exchanges = settings.Notifications.Exchanges,
+        RoutingKeys = settings.Notifications.RoutingKeys,
+    };
+}

@@ -1,0 +1,110 @@
+using Microsoft.Extensions.Logging;
+using RbdBackup.Ceph;
+using RbdBackup.Cli;
+using RbdBackup.Configuration;
+using RbdBackup.Core.Backup;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+using RbdBackup.Core.Restore;
+using RbdBackup.Core.Rotate;
+using RbdBackup.Stores;
+using RbdBackup.Zstd;
+
+namespace RbdBackup.Composition;
+
+/// <summary>Builds what commands and the worker work with, from the settings: the one place where ports meet adapters.</summary>
+internal sealed class Services(RbdBackupSettings settings, ILoggerFactory loggers, TimeProvider time)
+{
+    /// <summary>The services of a command.</summary>
+    public static Services Of(CommandContext context) => new(context.Settings, context.Loggers, context.Time);
+
+    /// <summary>The program and its version, as manifests name it.</summary>
+    public static string Tool { get; } = $"rbdbackup {typeof(Services).Assembly.GetName().Version?.ToString(3)}";
+
+    /// <summary>This host and process, as leases and job records name it.</summary>
+    public static string Holder { get; } = $"{Environment.MachineName}/{Environment.ProcessId}";
+
+    /// <summary>Opens the repository in the configured store.</summary>
+    /// <param name="create">True: makes an empty one where there is none.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    public async Task<PointRepository> OpenRepositoryAsync(bool create, CancellationToken cancel)
+    {
+        var codec = CodecFactory.Create(settings.Repository.Compression.ToString());
+        return await PointRepository.OpenAsync(OpenStore(), codec, time, create, cancel);
+    }
+
+    /// <summary>Connects to the cluster as the user that backs up.</summary>
+    public Task<CephCluster> ConnectAsync(CancellationToken cancel) => ConnectAsync(settings.Ceph.User, cancel);
+
+    /// <summary>Connects to the cluster as the user that restores.</summary>
+    public Task<CephCluster> ConnectToRestoreAsync(CancellationToken cancel) => ConnectAsync(settings.Ceph.RestoreUser, cancel);
+
+    /// <summary>Leases and records in a cluster.</summary>
+    public IStateStore OpenState(CephCluster cluster) =>
+        new RadosStateStore(cluster, settings.Ceph.StatePool, settings.Ceph.StateNamespace, settings.Ceph.LeaseDuration);
+
+    /// <summary>What holds reads back; shared by all jobs of a process.</summary>
+    public IThrottle Throttle() => new Throttle(settings.Backup.Throttle.BytesPerSecond, time);
+
+    /// <summary>Makes restore points.</summary>
+    public BackupRunner Backup(IImageCluster cluster, IStateStore state, PointRepository repository, IThrottle throttle) =>
+        new(cluster, state, repository, BackupOptions, throttle, time, loggers.CreateLogger<BackupRunner>());
+
+    /// <summary>Gives restore points back.</summary>
+    public RestoreRunner Restore(IImageCluster cluster, IStateStore state, PointRepository repository) =>
+        new(cluster, state, repository, new RestoreOptions(settings.Restore.WritesInFlight, settings.Restore.TrashDeferment, Naming), time,
+            loggers.CreateLogger<RestoreRunner>());
+
+    /// <summary>Drops the points that no policy keeps.</summary>
+    public RotateRunner Rotate(PointRepository repository) => new(repository, RuleOf, time);
+
+    /// <summary>Collects what no point refers to.</summary>
+    public GarbageCollector Collect(PointRepository repository) =>
+        new(repository, new GarbageOptions(settings.Rotation.Grace, settings.Jobs.Deadline, settings.Jobs.KeepFinished), time);
+
+    /// <summary>How our snapshots are called.</summary>
+    public SnapshotNaming Naming => new(settings.Ceph.VolumesPool, settings.Ceph.VolumeSnapshotName, settings.Ceph.SnapshotName);
+
+    /// <summary>After how many days a policy's next full is due.</summary>
+    public int CycleDaysOf(string? policy) =>
+        policy is not null && settings.Policies.TryGetValue(policy, out var known) ? known.CycleDays : settings.Rotation.CycleDays;
+
+    private BackupOptions BackupOptions => new(
+        new CutParameters((int)settings.Repository.SegmentSize, (int)settings.Repository.FrameSize, (int)settings.Repository.ZeroRunMin),
+        settings.Backup.ReadsInFlight, settings.Repository.Uploads, settings.Repository.PlanExtents,
+        settings.Jobs.MaxAttempts, settings.Jobs.RetryDelay, settings.Jobs.Deadline, Naming, Tool, Holder);
+
+    private RotationRule? RuleOf(string? policy) =>
+        policy is null ? new RotationRule(settings.Rotation.CycleDays, settings.Rotation.KeepCycles)
+        : settings.Policies.TryGetValue(policy, out var known) ? new RotationRule(known.CycleDays, known.KeepCycles)
+        : null;
+
+    private IObjectStore OpenStore()
+    {
+        var store = settings.Store;
+        var url = store.Url ?? throw new RbdBackupException(
+            ErrorKind.Usage, "no store is configured", "Set [store] url, or give --store file:///path or --store s3://bucket/prefix.");
+        var s3 = new S3Options
+        {
+            Endpoint = store.S3EndpointUrl,
+            Region = store.S3Region,
+            PathStyle = store.S3AddressingStyle switch { "path" => true, "virtual" => false, _ => null },
+            CaFile = store.S3CaFile,
+            AccessKey = store.S3AccessKey,
+            SecretKey = store.S3SecretKey,
+        };
+        return StoreFactory.Open(url, new StoreOptions { S3 = s3 }, loggers.CreateLogger("RbdBackup.Stores"), time);
+    }
+
+    private Task<CephCluster> ConnectAsync(string user, CancellationToken cancel) => CephCluster.ConnectAsync(
+        new CephOptions
+        {
+            ConfFile = settings.Ceph.Conf,
+            User = user,
+            ClusterName = settings.Ceph.Cluster,
+            CallDeadline = settings.Ceph.CallDeadline,
+            Time = time,
+        },
+        cancel);
+}
