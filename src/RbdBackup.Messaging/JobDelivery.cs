@@ -23,7 +23,10 @@ public sealed class JobDelivery
     /// <summary>Which delivery of the request this is; 1 for the first.</summary>
     public int Count => delivery.Count;
 
-    /// <summary>The request is safe elsewhere; the broker forgets it.</summary>
+    /// <summary>
+    /// The request is safe elsewhere; the broker forgets it. AMQP confirms no acknowledgement: if the connection breaks in that moment, the same request
+    /// (the same <see cref="BackupRequest.Id"/>) comes again, so its handler has to know it by its record.
+    /// </summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Unavailable"/>: the broker is lost; it will deliver the request again.</exception>
     public Task AckAsync() => delivery.AckAsync();
 

@@ -27,14 +27,17 @@ internal sealed class JobPublisher(TransportUrl url, MessagingOptions options, T
         };
         try
         {
+            var used = channel;
             var open = await WithinAsync(OpenAsync, cancel);
-            await WithinAsync(
-                async c =>
-                {
-                    await open.BasicPublishAsync("", options.JobQueue, mandatory: true, properties, body, c);
-                    return true;
-                },
-                cancel);
+            try
+            {
+                await PublishAsync(open, properties, body, cancel);
+            }
+            catch (Exception e) when (open == used && e is OperationInterruptedException)
+            {
+                // A connection that was kept since the last request may have died since. A request that arrives twice has one key.
+                await PublishAsync(await WithinAsync(OpenAsync, cancel), properties, body, cancel);
+            }
         }
         catch (PublishException e)
         {
@@ -57,6 +60,14 @@ internal sealed class JobPublisher(TransportUrl url, MessagingOptions options, T
         await CloseAsync();
         gate.Dispose();
     }
+
+    private async Task PublishAsync(IChannel open, BasicProperties properties, byte[] body, CancellationToken cancel) => await WithinAsync(
+        async c =>
+        {
+            await open.BasicPublishAsync("", options.JobQueue, mandatory: true, properties, body, c);
+            return true;
+        },
+        cancel);
 
     private async Task<IChannel> OpenAsync(CancellationToken cancel)
     {

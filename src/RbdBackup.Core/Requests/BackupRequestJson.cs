@@ -77,7 +77,7 @@ internal sealed record RequestVersion(int? Version = null);
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
     RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = false,
+    RespectRequiredConstructorParameters = true,
     MaxDepth = 8)]
 [JsonSerializable(typeof(BackupRequest))]
 [JsonSerializable(typeof(RequestVersion))]
