@@ -21,7 +21,7 @@ bench: build ## compare with rbd export-diff
 
 native: ## build the C probes
 	@cmake -S native -B .build/native >/dev/null
-	@cmake --build .build/native -- --quiet
+	@cmake --build .build/native >/dev/null
 
 install: ## install the Debian packages that tests and demo need (as root, or through sudo)
 	@devstack/mini/mini install

@@ -9,7 +9,8 @@ namespace RbdBackup.Ceph;
 /// <content>Images: list, find, open, create, rename, remove.</content>
 public sealed partial class CephCluster
 {
-    /// <summary>Features that librbd sets by itself from the options, or that describe a passing state; an image can't be created with them.</summary>
+    /// <summary>Features that librbd sets by itself from the options, or that describe a passing state; an image can't be created with
+    /// them.</summary>
     private const ulong ImplicitFeatures = RBD_FEATURE_STRIPINGV2 | RBD_FEATURE_DATA_POOL | RBD_FEATURE_OPERATIONS | RBD_FEATURE_MIGRATING
         | RBD_FEATURE_NON_PRIMARY | RBD_FEATURE_DIRTY_CACHE;
 
@@ -45,7 +46,8 @@ public sealed partial class CephCluster
     /// <summary>Opens an image by its id, whatever its name is now, or in the trash.</summary>
     public async Task<IImage> OpenByIdAsync(string pool, string @namespace, string imageId, bool writable, CancellationToken cancel) =>
         await Calls.RunAsync(
-            "rbd_open_by_id", $"image id {imageId} in pool {pool}", () => CephImage.OpenById(this, pool, @namespace, imageId, writable), cancel);
+            "rbd_open_by_id", $"image id {imageId} in pool {pool}",
+            () => CephImage.OpenById(this, pool, @namespace, imageId, writable), cancel);
 
     /// <inheritdoc/>
     public Task CreateAsync(ImageSpec spec, long size, ImageLayout layout, CancellationToken cancel)
@@ -95,7 +97,8 @@ public sealed partial class CephCluster
         // Said also where data and metadata share a pool: the client's configuration may name another one as default.
         var dataPool = layout.DataPool ?? spec.Pool;
         ThrowHelper.Check(
-            Rbd.rbd_image_options_set_string(options, RBD_IMAGE_OPTION_DATA_POOL, dataPool), "rbd_image_options_set_string", spec.ToString());
+            Rbd.rbd_image_options_set_string(options, RBD_IMAGE_OPTION_DATA_POOL, dataPool),
+            "rbd_image_options_set_string", spec.ToString());
         return options;
 
         void Set(int option, ulong value) =>

@@ -12,7 +12,8 @@ public sealed partial class CephCluster
     public Task TrashMoveAsync(ImageSpec spec, TimeSpan deferment, CancellationToken cancel) =>
         OnImageAsync("rbd_trash_move", spec, (ioctx, _) => Rbd.rbd_trash_move(ioctx, spec.Name, (ulong)deferment.TotalSeconds), cancel);
 
-    /// <summary>The trash of a pool's namespace: what users moved there. What mirroring, a migration or an unfinished removal keeps in it is left out.</summary>
+    /// <summary>The trash of a pool's namespace: what users moved there. What mirroring, a migration or an unfinished removal keeps in it
+    /// is left out.</summary>
     public Task<IReadOnlyList<TrashEntry>> TrashListAsync(string pool, string @namespace, CancellationToken cancel)
     {
         var subject = $"the trash of pool {pool}";
@@ -22,7 +23,8 @@ public sealed partial class CephCluster
     /// <inheritdoc/>
     public Task TrashRestoreAsync(string pool, string @namespace, string imageId, string name, CancellationToken cancel) =>
         OnImageAsync(
-            "rbd_trash_restore", TrashSubject(pool, imageId), pool, @namespace, (ioctx, _) => Rbd.rbd_trash_restore(ioctx, imageId, name), cancel);
+            "rbd_trash_restore", TrashSubject(pool, imageId), pool, @namespace,
+            (ioctx, _) => Rbd.rbd_trash_restore(ioctx, imageId, name), cancel);
 
     /// <inheritdoc/>
     public unsafe Task TrashRemoveAsync(string pool, string @namespace, string imageId, CancellationToken cancel) =>

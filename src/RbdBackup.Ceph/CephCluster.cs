@@ -34,7 +34,8 @@ public sealed partial class CephCluster : IImageCluster
         ArgumentNullException.ThrowIfNull(options);
         var calls = new NativeCalls(options.CallDeadline, options.Time);
 
-        // librados ends the attempt by itself after the timeout; ours is longer, so that its error, which says more, is the one that is seen.
+        // librados ends the attempt by itself after the timeout; ours is longer, so that its error, which says more, is the one that is
+        // seen.
         var patience = options.ConnectTimeout + TimeSpan.FromSeconds(10);
         return await calls.RunAsync("rados_connect", options.User, () => Connect(options, calls), cancel, patience);
     }
@@ -43,7 +44,8 @@ public sealed partial class CephCluster : IImageCluster
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/>.</exception>
     public Task<long> GetPoolIdAsync(string pool, CancellationToken cancel) =>
         Calls.RunAsync(
-            "rados_pool_lookup", pool, () => ThrowHelper.Check(Rados.rados_pool_lookup(_handle, pool), "rados_pool_lookup", $"pool {pool}"), cancel);
+            "rados_pool_lookup", pool,
+            () => ThrowHelper.Check(Rados.rados_pool_lookup(_handle, pool), "rados_pool_lookup", $"pool {pool}"), cancel);
 
     /// <summary>The name of a pool.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/>.</exception>
@@ -79,7 +81,8 @@ public sealed partial class CephCluster : IImageCluster
         catch (DllNotFoundException e)
         {
             throw new RbdBackupException(
-                ErrorKind.Unsupported, $"Ceph's client libraries can't be loaded: {e.Message}", "Install the packages librados2 and librbd1.", e);
+                ErrorKind.Unsupported, $"Ceph's client libraries can't be loaded: {e.Message}",
+                "Install the packages librados2 and librbd1.", e);
         }
         catch
         {
@@ -96,8 +99,9 @@ public sealed partial class CephCluster : IImageCluster
         yield return ("rados_mon_op_timeout", mon);
         yield return ("rados_osd_op_timeout", osd);
 
-        // librbd breaks the lock of an owner whose watch has lapsed: a guest whose hypervisor was stalled. With true it asks for the owner's blocklisting first, and
-        // stops there when it is refused, as it is to a user with mon 'allow r'. With false it breaks the lock at once, with nobody fenced off. So: true, always.
+        // librbd breaks the lock of an owner whose watch has lapsed: a guest whose hypervisor was stalled. With true it asks for the
+        // owner's blocklisting first, and stops there when it is refused, as it is to a user with mon 'allow r'. With false it breaks the
+        // lock at once, with nobody fenced off. So: true, always.
         yield return ("rbd_blocklist_on_break_lock", "true");
 
         // A cache would copy what is read once, and hold back writes that Flush has to wait for.
@@ -105,9 +109,12 @@ public sealed partial class CephCluster : IImageCluster
     }
 
     private static unsafe string ReadFsid(ClusterHandle handle) =>
-        NativeList.Name("rados_cluster_fsid", "the cluster", (byte* buffer, ref nuint length) => Math.Min(0, Rados.rados_cluster_fsid(handle, buffer, length)));
+        NativeList.Name(
+            "rados_cluster_fsid", "the cluster",
+            (byte* buffer, ref nuint length) => Math.Min(0, Rados.rados_cluster_fsid(handle, buffer, length)));
 
-    private Task<T> OnPoolAsync<T>(string call, string subject, string pool, string @namespace, Func<IoContextHandle, T> body, CancellationToken cancel) =>
+    private Task<T> OnPoolAsync<T>(
+        string call, string subject, string pool, string @namespace, Func<IoContextHandle, T> body, CancellationToken cancel) =>
         Calls.RunAsync(
             call, subject,
             () =>

@@ -8,7 +8,8 @@ public sealed partial class CephImage
 {
     /// <inheritdoc/>
     public Task DiffAsync(
-        ulong? fromSnapshotId, long offset, long length, bool includeParent, bool wholeObject, Action<Extent> onExtent, CancellationToken cancel)
+        ulong? fromSnapshotId, long offset, long length, bool includeParent, bool wholeObject, Action<Extent> onExtent,
+        CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(onExtent);
         cancel.ThrowIfCancellationRequested();
@@ -21,7 +22,8 @@ public sealed partial class CephImage
         {
             var stat = Stat(image);
             ThrowHelper.Check(Rbd.rbd_get_stripe_count(image, out var stripeCount), "rbd_get_stripe_count", Subject);
-            var sink = new DiffSink(offset, Math.Min(offset + length, (long)stat.size), (long)stat.obj_size * (long)stripeCount, onExtent, cancel);
+            var end = Math.Min(offset + length, (long)stat.size);
+            var sink = new DiffSink(offset, end, (long)stat.obj_size * (long)stripeCount, onExtent, cancel);
             if (sink.IsEmpty)
             {
                 return;

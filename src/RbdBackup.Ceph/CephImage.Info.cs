@@ -9,8 +9,8 @@ namespace RbdBackup.Ceph;
 /// <content>What the image is.</content>
 public sealed partial class CephImage
 {
-    /// <summary>What the image is now. Read through a handle of its own, opened by id: a read-only handle does not hear of changes, and the flags of a
-    /// snapshot can only be read from a handle that shows it.</summary>
+    /// <summary>What the image is now. Read through a handle of its own, opened by id: a read-only handle does not hear of changes, and
+    /// the flags of a snapshot can only be read from a handle that shows it.</summary>
     public Task<ImageInfo> GetInfoAsync(CancellationToken cancel)
     {
         var shown = _shown;

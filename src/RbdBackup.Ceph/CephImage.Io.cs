@@ -29,7 +29,8 @@ public sealed partial class CephImage
         {
             throw new CephException(
                 ErrorKind.Unexpected, "rbd_aio_read2", Subject, Errno.EIO,
-                $"rbd_aio_read2 on {Subject} at {offset} gave {read} of {destination.Length} bytes", "Was the image shrunk meanwhile? Try again.");
+                $"rbd_aio_read2 on {Subject} at {offset} gave {read} of {destination.Length} bytes",
+                "Was the image shrunk meanwhile? Try again.");
         }
     }
 
@@ -44,7 +45,8 @@ public sealed partial class CephImage
 
         using var pin = source.Pin();
         var address = Address(pin);
-        await AioCompletion.RunAsync(_handle, "rbd_aio_write", Subject, (image, completion) => Write(image, offset, address, source.Length, completion));
+        await AioCompletion.RunAsync(
+            _handle, "rbd_aio_write", Subject, (image, completion) => Write(image, offset, address, source.Length, completion));
     }
 
     /// <inheritdoc/>

@@ -16,7 +16,8 @@ public sealed partial class CephImage
         CheckedAsync("rbd_metadata_set", handle => Rbd.rbd_metadata_set(handle, key, value), cancel);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<ImageWatcher>> ListWatchersAsync(CancellationToken cancel) => CallAsync<IReadOnlyList<ImageWatcher>>("rbd_watchers_list", ReadWatchers, cancel);
+    public Task<IReadOnlyList<ImageWatcher>> ListWatchersAsync(CancellationToken cancel) =>
+        CallAsync<IReadOnlyList<ImageWatcher>>("rbd_watchers_list", ReadWatchers, cancel);
 
     /// <inheritdoc/>
     public Task AcquireLockAsync(CancellationToken cancel) =>
@@ -40,7 +41,8 @@ public sealed partial class CephImage
             if (result != -Errno.ERANGE)
             {
                 ThrowHelper.Check(result, "rbd_metadata_list", subject);
-                return NativeList.Split(keys.AsSpan(0, (int)keyRoom)).Zip(NativeList.Split(values.AsSpan(0, (int)valueRoom))).ToDictionary();
+                var names = NativeList.Split(keys.AsSpan(0, (int)keyRoom));
+                return names.Zip(NativeList.Split(values.AsSpan(0, (int)valueRoom))).ToDictionary();
             }
         }
     }

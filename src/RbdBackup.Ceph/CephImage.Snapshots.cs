@@ -44,7 +44,9 @@ public sealed partial class CephImage
             handle =>
             {
                 var result = Rbd.rbd_snap_remove_by_id(handle, snapshotId);
-                return result == -Errno.ENOENT ? 0 : ThrowHelper.Check(result, "rbd_snap_remove_by_id", $"snapshot {snapshotId} of {Subject}");
+                return result == -Errno.ENOENT
+                    ? 0
+                    : ThrowHelper.Check(result, "rbd_snap_remove_by_id", $"snapshot {snapshotId} of {Subject}");
             },
             cancel);
 
@@ -53,13 +55,15 @@ public sealed partial class CephImage
         LongCheckedAsync(
             "rbd_snap_rollback",
             (handle, progress) =>
-                Rbd.rbd_snap_rollback_with_progress(handle, SnapshotName(handle, snapshotId, Subject), Progress.Callback, progress.Argument),
+                Rbd.rbd_snap_rollback_with_progress(
+                    handle, SnapshotName(handle, snapshotId, Subject), Progress.Callback, progress.Argument),
             cancel);
 
     /// <inheritdoc/>
     public unsafe Task ResizeAsync(long size, CancellationToken cancel) =>
         LongCheckedAsync(
-            "rbd_resize2", (handle, progress) => Rbd.rbd_resize2(handle, (ulong)size, allowShrink: 1, Progress.Callback, progress.Argument), cancel);
+            "rbd_resize2",
+            (handle, progress) => Rbd.rbd_resize2(handle, (ulong)size, allowShrink: 1, Progress.Callback, progress.Argument), cancel);
 
     private static int Show(ImageHandle handle, ulong? snapshotId, string subject) =>
         snapshotId is { } id

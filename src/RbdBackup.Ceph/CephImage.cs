@@ -48,7 +48,9 @@ public sealed partial class CephImage : IImage, IDisposable
     }
 
     internal static CephImage OpenByName(CephCluster cluster, ImageSpec spec, bool writable) =>
-        Open(cluster, spec.Pool, spec.Namespace, ioctx => ImageHandle.OpenByName(ioctx, spec.Name, spec.ToString(), writable), _ => spec, writable);
+        Open(
+            cluster, spec.Pool, spec.Namespace, ioctx => ImageHandle.OpenByName(ioctx, spec.Name, spec.ToString(), writable),
+            _ => spec, writable);
 
     internal static CephImage OpenById(CephCluster cluster, string pool, string @namespace, string imageId, bool writable)
     {
@@ -59,7 +61,8 @@ public sealed partial class CephImage : IImage, IDisposable
     }
 
     private static CephImage Open(
-        CephCluster cluster, string pool, string @namespace, Func<IoContextHandle, ImageHandle> open, Func<ImageHandle, ImageSpec> name, bool writable)
+        CephCluster cluster, string pool, string @namespace, Func<IoContextHandle, ImageHandle> open,
+        Func<ImageHandle, ImageSpec> name, bool writable)
     {
         var ioctx = cluster.OpenPool(pool, @namespace);
         ImageHandle? handle = null;

@@ -3,7 +3,8 @@ namespace RbdBackup.Ceph;
 /// <summary>How a cluster is reached.</summary>
 public sealed record CephOptions
 {
-    /// <summary>The path of ceph.conf; null searches the usual places (<c>/etc/ceph/&lt;cluster&gt;.conf</c>). It also says where the user's keyring is.</summary>
+    /// <summary>The path of ceph.conf; null searches the usual places (<c>/etc/ceph/&lt;cluster&gt;.conf</c>). It also says where the
+    /// user's keyring is.</summary>
     public string? ConfFile { get; init; }
 
     /// <summary>The cephx user, with its type: <c>client.rbdbackup</c>.</summary>
@@ -15,10 +16,12 @@ public sealed record CephOptions
     /// <summary>How long the first answer of a monitor may take.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a caller waits for a call that a stalled lock owner can hold up, or, in a long call, for its next progress.</summary>
+    /// <summary>How long a caller waits for a call that a stalled lock owner can hold up, or, in a long call, for its next
+    /// progress.</summary>
     public TimeSpan CallDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>After how long an operation that no OSD answers fails, reads and writes included. Long: a recovering cluster is slow, not gone.</summary>
+    /// <summary>After how long an operation that no OSD answers fails, reads and writes included. Long: a recovering cluster is slow, not
+    /// gone.</summary>
     public TimeSpan OsdOperationTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>The clock of deadlines and leases.</summary>

@@ -16,7 +16,8 @@ internal sealed class ClsLock(string objectName, string cookie, string descripti
     /// <summary>Takes the lock, making the object where it is missing.</summary>
     public void Acquire(IoContextHandle ioctx) => Lock(ioctx, flags: 0);
 
-    /// <summary>Holds it for another duration. With MUST_RENEW a lock that has lapsed is an error (ENOENT, EBUSY), not taken again in silence.</summary>
+    /// <summary>Holds it for another duration. With MUST_RENEW a lock that has lapsed is an error (ENOENT, EBUSY), not taken again in
+    /// silence.</summary>
     public void Renew(IoContextHandle ioctx) => Lock(ioctx, RadosConstants.LIBRADOS_LOCK_FLAG_MUST_RENEW);
 
     /// <summary>Gives it back; one that has lapsed is no error.</summary>
@@ -59,8 +60,8 @@ internal sealed class ClsLock(string objectName, string cookie, string descripti
     }
 
     /// <summary>
-    /// <c>cls_lock_assert_op</c> as cls/lock/cls_lock_ops.h encodes it: version 1, compatible with 1, u32 length; then name, type (u8), cookie and tag,
-    /// each string with a u32 length before it; little-endian.
+    /// <c>cls_lock_assert_op</c> as cls/lock/cls_lock_ops.h encodes it: version 1, compatible with 1, u32 length; then name, type (u8),
+    /// cookie and tag, each string with a u32 length before it; little-endian.
     /// </summary>
     internal byte[] EncodeAssert()
     {
@@ -86,6 +87,7 @@ internal sealed class ClsLock(string objectName, string cookie, string descripti
     private void Lock(IoContextHandle ioctx, byte flags)
     {
         var span = Timeval.From(duration);
-        ThrowHelper.Check(Rados.rados_lock_exclusive(ioctx, objectName, Name, cookie, description, in span, flags), "rados_lock_exclusive", subject);
+        var result = Rados.rados_lock_exclusive(ioctx, objectName, Name, cookie, description, in span, flags);
+        ThrowHelper.Check(result, "rados_lock_exclusive", subject);
     }
 }

@@ -6,9 +6,9 @@ using RbdBackup.Core.Model;
 namespace RbdBackup.Ceph;
 
 /// <summary>
-/// Takes the extents of one <c>rbd_diff_iterate2</c>. librbd is asked for whole periods (an object, or with fancy striping the objects that share a stripe),
-/// as ranges within objects have crashed it, and with fancy striping it goes by object, not by offset. So extents are clipped to what was asked and sorted
-/// within each period.
+/// Takes the extents of one <c>rbd_diff_iterate2</c>. librbd is asked for whole periods (an object, or with fancy striping the objects
+/// that share a stripe), as ranges within objects have crashed it, and with fancy striping it goes by object, not by offset. So extents
+/// are clipped to what was asked and sorted within each period.
 /// </summary>
 internal sealed unsafe class DiffSink
 {

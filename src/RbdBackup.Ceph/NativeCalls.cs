@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace RbdBackup.Ceph;
 
 /// <summary>
-/// Runs blocking native calls on threads of their own, with a deadline for the caller. A native call can't be ended: past the deadline, or when the caller
-/// gives up, it is left to end in the background, and the handles that it uses stay open until then.
+/// Runs blocking native calls on threads of their own, with a deadline for the caller. A native call can't be ended: past the deadline, or
+/// when the caller gives up, it is left to end in the background, and the handles that it uses stay open until then.
 /// </summary>
 internal sealed class NativeCalls(TimeSpan deadline, TimeProvider time)
 {
@@ -30,7 +30,8 @@ internal sealed class NativeCalls(TimeSpan deadline, TimeProvider time)
 
     /// <summary>Runs a call; what it returns too late, for a caller that has gone, is disposed.</summary>
     /// <exception cref="CephException"><see cref="Core.Model.ErrorKind.Unavailable"/>: the deadline passed.</exception>
-    public async Task<T> RunAsync<T>(string call, string subject, Func<T> body, CancellationToken cancel, TimeSpan? patience = null, Progress? progress = null)
+    public async Task<T> RunAsync<T>(
+        string call, string subject, Func<T> body, CancellationToken cancel, TimeSpan? patience = null, Progress? progress = null)
     {
         cancel.ThrowIfCancellationRequested();
         var wait = patience ?? deadline;
@@ -56,7 +57,8 @@ internal sealed class NativeCalls(TimeSpan deadline, TimeProvider time)
     }
 
     private static Task<T> Start<T>(Func<T> body) =>
-        Task.Factory.StartNew(body, CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
+        Task.Factory.StartNew(
+            body, CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
 
     private static void Abandon<T>(Task<T> work)
     {

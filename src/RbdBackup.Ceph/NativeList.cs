@@ -19,7 +19,8 @@ internal static unsafe class NativeList
         where T : unmanaged;
 
     /// <summary>The structs, converted while what they point to is alive, then given to <paramref name="free"/>.</summary>
-    public static List<TResult> Items<T, TResult>(string call, string subject, FillItems<T> fill, FreeItems<T> free, Func<T, TResult> convert)
+    public static List<TResult> Items<T, TResult>(
+        string call, string subject, FillItems<T> fill, FreeItems<T> free, Func<T, TResult> convert)
         where T : unmanaged
     {
         for (nuint capacity = 64; ;)

@@ -44,7 +44,8 @@ internal static unsafe class Omap
         }
     }
 
-    private static bool ReadPage(IoContextHandle ioctx, string objectName, string subject, ref string after, Dictionary<string, byte[]> records)
+    private static bool ReadPage(
+        IoContextHandle ioctx, string objectName, string subject, ref string after, Dictionary<string, byte[]> records)
     {
         using var operation = new ReadOpHandle();
         nint iterator = 0;
@@ -61,7 +62,8 @@ internal static unsafe class Omap
 
             ThrowHelper.Check(status, "rados_read_op_operate", subject);
             ThrowHelper.Check(result, "rados_read_op_omap_get_vals2", subject);
-            while (Rados.rados_omap_get_next2(iterator, out var key, out var value, out var keyLength, out var valueLength) == 0 && key != null)
+            while (Rados.rados_omap_get_next2(iterator, out var key, out var value, out var keyLength, out var valueLength) == 0
+                && key != null)
             {
                 after = Encoding.UTF8.GetString(key, (int)keyLength);
                 records[after] = new ReadOnlySpan<byte>(value, (int)valueLength).ToArray();

@@ -1,3 +1,4 @@
+using RbdBackup.Ceph.Handles;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
@@ -13,7 +14,8 @@ internal sealed class RadosLease : ILease
     private readonly ITimer _lapse;
     private readonly Task _renewing;
 
-    /// <summary>A lease whose lock was taken by an operation that was sent at <paramref name="sent"/>, a timestamp of the store's clock.</summary>
+    /// <summary>A lease whose lock was taken by an operation that was sent at <paramref name="sent"/>, a timestamp of the store's
+    /// clock.</summary>
     public RadosLease(RadosStateStore store, string name, ClsLock held, long sent)
     {
         (_store, Name, _lock) = (store, name, held);
@@ -39,12 +41,19 @@ internal sealed class RadosLease : ILease
 
         try
         {
-            await _store.OperateAsync(Name, operation => { _lock.Assert(operation); Omap.Set(operation, set); Omap.Remove(operation, remove); }, cancel);
+            await _store.OperateAsync(Name, Compose, cancel);
         }
         catch (CephException e) when (e.Kind == ErrorKind.Busy)
         {
             await _lost.CancelAsync();
             throw LeaseLost(e);
+        }
+
+        void Compose(WriteOpHandle operation)
+        {
+            _lock.Assert(operation);
+            Omap.Set(operation, set);
+            Omap.Remove(operation, remove);
         }
     }
 
@@ -90,7 +99,8 @@ internal sealed class RadosLease : ILease
 
     private async Task TryRenewAsync(CancellationToken cancel)
     {
-        // The OSD counts from when it gets the message, which is later: so, counted from here, we never think it ours for longer than it does.
+        // The OSD counts from when it gets the message, which is later: so, counted from here, we never think it ours for longer than it
+        // does.
         var sent = _store.Calls.Time.GetTimestamp();
         try
         {

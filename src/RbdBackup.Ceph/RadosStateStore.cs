@@ -10,7 +10,8 @@ namespace RbdBackup.Ceph;
 /// <param name="cluster">The connection.</param>
 /// <param name="pool">The pool.</param>
 /// <param name="namespace">The namespace in the pool.</param>
-/// <param name="leaseDuration">After how long a lease that nobody renews lapses; 60 s where null. It is renewed every third of that.</param>
+/// <param name="leaseDuration">After how long a lease that nobody renews lapses; 60 s where null. It is renewed every third of
+/// that.</param>
 public sealed class RadosStateStore(CephCluster cluster, string pool, string @namespace, TimeSpan? leaseDuration = null) : IStateStore
 {
     private const int NamesAtATime = 256;
@@ -26,7 +27,8 @@ public sealed class RadosStateStore(CephCluster cluster, string pool, string @na
     {
         var holder = $"{Environment.MachineName}/{Environment.ProcessId}";
 
-        // Unique: a lock that this connection took before, and that has not lapsed yet, must not pass for this one. The holder is in front, for who asks.
+        // Unique: a lock that this connection took before, and that has not lapsed yet, must not pass for this one. The holder is in
+        // front, for who asks.
         var held = new ClsLock(name, $"{holder}/{Guid.NewGuid():N}", holder, LeaseDuration, Subject(name));
         var sent = Calls.Time.GetTimestamp();
         try
@@ -105,7 +107,8 @@ public sealed class RadosStateStore(CephCluster cluster, string pool, string @na
             {
                 using var operation = new WriteOpHandle();
                 compose(operation);
-                ThrowHelper.Check(Rados.rados_write_op_operate2(operation, ioctx, name, mtime: 0, flags: 0), "rados_write_op_operate2", Subject(name));
+                var result = Rados.rados_write_op_operate2(operation, ioctx, name, mtime: 0, flags: 0);
+                ThrowHelper.Check(result, "rados_write_op_operate2", Subject(name));
             },
             cancel);
 

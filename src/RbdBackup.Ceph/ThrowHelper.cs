@@ -9,8 +9,8 @@ namespace RbdBackup.Ceph;
 internal static class ThrowHelper
 {
     private const string LockOwnerRemedy =
-        "The owner of its exclusive lock may be stalled (a hypervisor that hangs); its lock was left alone. Try again later, and look after that client: " +
-        "'rbd status' and 'rbd lock ls' name it.";
+        "The owner of its exclusive lock may be stalled (a hypervisor that hangs); its lock was left alone. " +
+        "Try again later, and look after that client: 'rbd status' and 'rbd lock ls' name it.";
 
     /// <summary>Returns a result that is no error.</summary>
     /// <exception cref="CephException">The result is a negated errno.</exception>
@@ -29,12 +29,15 @@ internal static class ThrowHelper
 
     /// <summary>Our own deadline passed; the native call goes on in the background.</summary>
     public static CephException DeadlinePassed(string call, string subject, TimeSpan deadline) =>
-        new(ErrorKind.Unavailable, call, subject, ETIMEDOUT, $"{call} on {subject} did not answer within {deadline.TotalSeconds:0.#} s", LockOwnerRemedy);
+        new(
+            ErrorKind.Unavailable, call, subject, ETIMEDOUT,
+            $"{call} on {subject} did not answer within {deadline.TotalSeconds:0.#} s", LockOwnerRemedy);
 
     [DoesNotReturn]
     private static void Throw(string call, string subject, int errno) =>
         throw new CephException(
-            KindOf(call, errno), call, subject, errno, $"{call} on {subject} failed: {Marshal.GetPInvokeErrorMessage(errno)} (errno {errno})", RemedyOf(call, errno));
+            KindOf(call, errno), call, subject, errno,
+            $"{call} on {subject} failed: {Marshal.GetPInvokeErrorMessage(errno)} (errno {errno})", RemedyOf(call, errno));
 
     private static ErrorKind KindOf(string call, int errno) => errno switch
     {

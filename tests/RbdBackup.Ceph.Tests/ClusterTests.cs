@@ -37,8 +37,9 @@ public sealed class ClusterTests(CephFixture ceph)
     {
         // Nothing listens on this port of the loopback.
         var conf = Path.Combine(Path.GetTempPath(), $"{CephFixture.NewName()}.conf");
-        var keyring = await File.ReadAllTextAsync(CephFixture.BackupOptions.ConfFile!);
-        await File.WriteAllTextAsync(conf, "[global]\nmon_host = v2:127.0.0.1:9\n" + keyring.Split('\n').First(l => l.StartsWith("keyring", StringComparison.Ordinal)) + "\n");
+        var real = await File.ReadAllLinesAsync(CephFixture.BackupOptions.ConfFile!);
+        var keyring = real.First(line => line.StartsWith("keyring", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(conf, $"[global]\nmon_host = v2:127.0.0.1:9\n{keyring}\n");
         var options = new CephOptions { ConfFile = conf, User = CephFixture.BackupUser, ConnectTimeout = TimeSpan.FromSeconds(1) };
 
         var error = await Assert.ThrowsAsync<CephException>(() => CephCluster.ConnectAsync(options, default));

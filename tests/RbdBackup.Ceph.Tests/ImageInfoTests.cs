@@ -7,7 +7,8 @@ public sealed class ImageInfoTests(CephFixture ceph)
 {
     private const int Mib = 1 << 20;
 
-    /// <summary>Layouts of every kind that an image can have; what librbd adds by itself (striping, data pool) is in the features that are read back.</summary>
+    /// <summary>Layouts of every kind that an image can have; what librbd adds by itself (striping, data pool) is in the features that are
+    /// read back.</summary>
     public static TheoryData<ImageLayout> Layouts =>
     [
         CephFixture.UsualLayout,

@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace RbdBackup.Ceph.Tests;
 
-/// <summary>native/lock_holder: a client that writes to an image all the time, and so owns its exclusive lock, like a guest. It can be stopped and woken.</summary>
+/// <summary>native/lock_holder: a client that writes to an image all the time, and so owns its exclusive lock, like a guest. It can be
+/// stopped and woken.</summary>
 public sealed class LockHolder : IAsyncDisposable
 {
     private readonly Process _process;
@@ -13,7 +14,8 @@ public sealed class LockHolder : IAsyncDisposable
     {
         var program = await NativeTools.PathAsync("lock_holder");
         string[] arguments = [CephFixture.RestoreUser, test.Spec.Pool, test.Spec.Name];
-        var holder = new LockHolder(Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!);
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var holder = new LockHolder(Process.Start(start)!);
         Assert.StartsWith("ready", await holder._process.StandardOutput.ReadLineAsync(), StringComparison.Ordinal);
         return holder;
     }

@@ -13,7 +13,10 @@ public sealed class MetadataAndLockTests(CephFixture ceph)
         await using var test = await ceph.CreateImageAsync(Mib);
         await using var image = await test.OpenAsync();
         Assert.Empty(await image.GetMetadataAsync(default));
-        var expected = new Dictionary<string, string> { ["empty"] = "", ["long"] = new string('x', 60_000), ["umlaut"] = "ä", ["zz-empty"] = "" };
+        var expected = new Dictionary<string, string>
+        {
+            ["empty"] = "", ["long"] = new string('x', 60_000), ["umlaut"] = "ä", ["zz-empty"] = "",
+        };
 
         foreach (var (key, value) in expected)
         {

@@ -12,7 +12,8 @@ public static class NativeTools
         var root = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(root, "native", "CMakeLists.txt")))
         {
-            root = Path.GetDirectoryName(root) ?? throw new InvalidOperationException("The tests do not run within a checkout: native/ was not found");
+            root = Path.GetDirectoryName(root)
+                ?? throw new InvalidOperationException("The tests do not run within a checkout: native/ was not found");
         }
 
         var folder = Path.Combine(root, ".build", "native");

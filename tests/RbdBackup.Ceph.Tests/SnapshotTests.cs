@@ -18,7 +18,10 @@ public sealed class SnapshotTests(CephFixture ceph)
         var second = await image.CreateSnapshotAsync("two", default);
 
         Assert.Equal(
-            [new ImageSnapshot(first, "one", SnapshotNamespace.User, 8 * Mib, 0, false), new ImageSnapshot(second, "two", SnapshotNamespace.User, 12 * Mib, 0, false)],
+            [
+                new ImageSnapshot(first, "one", SnapshotNamespace.User, 8 * Mib, 0, false),
+                new ImageSnapshot(second, "two", SnapshotNamespace.User, 12 * Mib, 0, false),
+            ],
             (await image.GetInfoAsync(default)).Snapshots);
         await image.RemoveSnapshotAsync(first, default);
         await image.RemoveSnapshotAsync(first, default);

@@ -2,7 +2,8 @@ using RbdBackup.Core.Model;
 
 namespace RbdBackup.Ceph.Tests;
 
-/// <summary>A backup must never hurt its guest: the owner of the lock that does not answer keeps its lock, and is not blocklisted.</summary>
+/// <summary>A backup must never hurt its guest: the owner of the lock that does not answer keeps its lock, and is not
+/// blocklisted.</summary>
 [Collection(nameof(CephCollection))]
 public sealed class StalledOwnerTests(CephFixture ceph)
 {

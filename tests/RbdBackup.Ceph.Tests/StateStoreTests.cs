@@ -64,7 +64,8 @@ public sealed class StateStoreTests(CephFixture ceph)
         await LostAsync(lease);
         await using var next = await AcquireWhenFreeAsync(other, name);
         await next.UpdateAsync(Records("owner", "next"), [], default);
-        Assert.Equal(ErrorKind.Busy, (await Assert.ThrowsAsync<RbdBackupException>(() => lease.UpdateAsync(Records("owner", "late"), [], default))).Kind);
+        var error = await Assert.ThrowsAsync<RbdBackupException>(() => lease.UpdateAsync(Records("owner", "late"), [], default));
+        Assert.Equal(ErrorKind.Busy, error.Kind);
         Assert.Equal("next", Text((await other.ReadAsync(name, default))["owner"]));
     }
 
@@ -152,7 +153,8 @@ public sealed class StateStoreTests(CephFixture ceph)
         await Assert.ThrowsAsync<ObjectDisposedException>(() => lease.UpdateAsync(Records("k", "v"), [], default));
     }
 
-    private static RadosStateStore Store(CephCluster cluster, TimeSpan? duration = null) => new(cluster, CephFixture.StatePool, CephFixture.StateNamespace, duration);
+    private static RadosStateStore Store(CephCluster cluster, TimeSpan? duration = null) =>
+        new(cluster, CephFixture.StatePool, CephFixture.StateNamespace, duration);
 
     private static Dictionary<string, byte[]> Records(string key, string value) => new() { [key] = Encoding.UTF8.GetBytes(value) };
 

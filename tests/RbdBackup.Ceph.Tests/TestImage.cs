@@ -25,7 +25,8 @@ public sealed class TestImage(CephFixture ceph, ImageSpec spec) : IAsyncDisposab
         return data;
     }
 
-    /// <summary>Sweeps the image away, again where a snapshot that somebody was late to make, or a client that is about to go, stands in the way.</summary>
+    /// <summary>Sweeps the image away, again where a snapshot that somebody was late to make, or a client that is about to go, stands in
+    /// the way.</summary>
     public async ValueTask DisposeAsync()
     {
         for (var tries = 100; await ceph.Restore.FindImageIdAsync(spec, default) is not null; tries--)

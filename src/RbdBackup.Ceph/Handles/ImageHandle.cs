@@ -10,7 +10,8 @@ internal sealed class ImageHandle : OwnedHandle
     {
     }
 
-    /// <summary>Opens the head of the image under a name. Only a writable handle has a watch, and with it hears of snapshots made elsewhere.</summary>
+    /// <summary>Opens the head of the image under a name. Only a writable handle has a watch, and with it hears of snapshots made
+    /// elsewhere.</summary>
     public static ImageHandle OpenByName(IoContextHandle ioctx, string name, string subject, bool writable) =>
         new(ioctx, () =>
         {
@@ -23,7 +24,9 @@ internal sealed class ImageHandle : OwnedHandle
     public static ImageHandle OpenById(IoContextHandle ioctx, string id, string subject, bool writable) =>
         new(ioctx, () =>
         {
-            var result = writable ? Rbd.rbd_open_by_id(ioctx, id, out var raw, null) : Rbd.rbd_open_by_id_read_only(ioctx, id, out raw, null);
+            var result = writable
+                ? Rbd.rbd_open_by_id(ioctx, id, out var raw, null)
+                : Rbd.rbd_open_by_id_read_only(ioctx, id, out raw, null);
             ThrowHelper.Check(result, writable ? "rbd_open_by_id" : "rbd_open_by_id_read_only", subject);
             return raw;
         });

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace RbdBackup.Ceph.Handles;
 
 /// <summary>
-/// A native object that keeps the one it was made from alive: an image its io context, an io context its cluster. Whoever calls a function with it holds it too,
-/// so that it is closed only after the last call that uses it has ended, whoever disposed it before.
+/// A native object that keeps the one it was made from alive: an image its io context, an io context its cluster. Whoever calls a function
+/// with it holds it too, so that it is closed only after the last call that uses it has ended, whoever disposed it before.
 /// </summary>
 internal abstract class OwnedHandle : SafeHandle
 {
@@ -37,8 +37,8 @@ internal abstract class OwnedHandle : SafeHandle
     public override bool IsInvalid => handle == 0;
 
     /// <summary>
-    /// Disposes on a thread of its own, since closing talks to the cluster, and returns when the native object is closed or <paramref name="patience"/> has
-    /// passed: a call that still runs in it then closes it at its end.
+    /// Disposes on a thread of its own, since closing talks to the cluster, and returns when the native object is closed or
+    /// <paramref name="patience"/> has passed: a call that still runs in it then closes it at its end.
     /// </summary>
     public async Task CloseAsync(TimeSpan patience, TimeProvider time)
     {

@@ -8,11 +8,13 @@ internal static unsafe partial class Rados
 {
     internal const string Library = "librados.so.2";
 
-    /// <summary>Implements: <c>int rados_create2(rados_t *pcluster, const char *clustername, const char *name, uint64_t flags)</c></summary>
+    /// <summary>Implements: <c>int rados_create2(rados_t *pcluster, const char *clustername, const char *name, uint64_t
+    /// flags)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rados_create2(out nint cluster, string clusterName, string name, ulong flags);
 
-    /// <summary>Implements: <c>int rados_conf_read_file(rados_t cluster, const char *path)</c>; a null path searches the usual places.</summary>
+    /// <summary>Implements: <c>int rados_conf_read_file(rados_t cluster, const char *path)</c>; a null path searches the usual
+    /// places.</summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rados_conf_read_file(ClusterHandle cluster, string? path);
 
@@ -60,8 +62,8 @@ internal static unsafe partial class Rados
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial void rados_ioctx_set_namespace(nint ioctx, string @namespace);
 
-    /// <summary>Implements: <c>int rados_lock_exclusive(rados_ioctx_t io, const char *oid, const char *name, const char *cookie, const char *desc,
-    /// struct timeval *duration, uint8_t flags)</c></summary>
+    /// <summary>Implements: <c>int rados_lock_exclusive(rados_ioctx_t io, const char *oid, const char *name, const char *cookie, const
+    /// char *desc, struct timeval *duration, uint8_t flags)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rados_lock_exclusive(
         IoContextHandle ioctx, string objectName, string name, string cookie, string description, in Timeval duration, byte flags);
@@ -70,12 +72,14 @@ internal static unsafe partial class Rados
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rados_unlock(IoContextHandle ioctx, string objectName, string name, string cookie);
 
-    /// <summary>Implements: <c>int rados_break_lock(rados_ioctx_t io, const char *o, const char *name, const char *client, const char *cookie)</c></summary>
+    /// <summary>Implements: <c>int rados_break_lock(rados_ioctx_t io, const char *o, const char *name, const char *client, const char
+    /// *cookie)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rados_break_lock(IoContextHandle ioctx, string objectName, string name, string client, string cookie);
 
-    /// <summary>Implements: <c>ssize_t rados_list_lockers(rados_ioctx_t io, const char *o, const char *name, int *exclusive, char *tag, size_t *tag_len,
-    /// char *clients, size_t *clients_len, char *cookies, size_t *cookies_len, char *addrs, size_t *addrs_len)</c></summary>
+    /// <summary>Implements: <c>ssize_t rados_list_lockers(rados_ioctx_t io, const char *o, const char *name, int *exclusive, char *tag,
+    /// size_t *tag_len, char *clients, size_t *clients_len, char *cookies, size_t *cookies_len, char *addrs, size_t
+    /// *addrs_len)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint rados_list_lockers(
         IoContextHandle ioctx, string objectName, string name, out int exclusive, byte* tag, ref nuint tagLength,

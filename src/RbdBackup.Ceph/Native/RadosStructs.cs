@@ -8,5 +8,9 @@ internal struct Timeval
 
     /// <summary>The same time.</summary>
     public static Timeval From(TimeSpan span) =>
-        new() { tv_sec = span.Ticks / TimeSpan.TicksPerSecond, tv_usec = span.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond };
+        new()
+        {
+            tv_sec = span.Ticks / TimeSpan.TicksPerSecond,
+            tv_usec = span.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond,
+        };
 }

@@ -42,7 +42,8 @@ internal static unsafe partial class Rbd
     [LibraryImport(Library)]
     internal static partial int rbd_get_name(ImageHandle image, byte* name, ref nuint length);
 
-    /// <summary>Implements: <c>int rbd_get_parent(rbd_image_t image, rbd_linked_image_spec_t *parent_image, rbd_snap_spec_t *parent_snap)</c></summary>
+    /// <summary>Implements: <c>int rbd_get_parent(rbd_image_t image, rbd_linked_image_spec_t *parent_image, rbd_snap_spec_t
+    /// *parent_snap)</c></summary>
     [LibraryImport(Library)]
     internal static partial int rbd_get_parent(ImageHandle image, out rbd_linked_image_spec_t parent, out rbd_snap_spec_t snapshot);
 
@@ -54,7 +55,8 @@ internal static unsafe partial class Rbd
     [LibraryImport(Library)]
     internal static partial void rbd_snap_spec_cleanup(ref rbd_snap_spec_t snapshot);
 
-    /// <summary>Implements: <c>int rbd_mirror_image_get_info(rbd_image_t image, rbd_mirror_image_info_t *mirror_image_info, size_t info_size)</c></summary>
+    /// <summary>Implements: <c>int rbd_mirror_image_get_info(rbd_image_t image, rbd_mirror_image_info_t *mirror_image_info, size_t
+    /// info_size)</c></summary>
     [LibraryImport(Library)]
     internal static partial int rbd_mirror_image_get_info(ImageHandle image, out rbd_mirror_image_info_t info, nuint infoSize);
 
@@ -62,8 +64,8 @@ internal static unsafe partial class Rbd
     [LibraryImport(Library)]
     internal static partial void rbd_mirror_image_get_info_cleanup(ref rbd_mirror_image_info_t info);
 
-    /// <summary>Implements: <c>int rbd_metadata_list(rbd_image_t image, const char *start, uint64_t max, char *keys, size_t *key_len, char *values,
-    /// size_t *vals_len)</c></summary>
+    /// <summary>Implements: <c>int rbd_metadata_list(rbd_image_t image, const char *start, uint64_t max, char *keys, size_t *key_len, char
+    /// *values, size_t *vals_len)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rbd_metadata_list(
         ImageHandle image, string start, ulong max, byte* keys, ref nuint keysLength, byte* values, ref nuint valuesLength);
@@ -88,7 +90,8 @@ internal static unsafe partial class Rbd
     [LibraryImport(Library)]
     internal static partial int rbd_lock_release(ImageHandle image);
 
-    /// <summary>Implements: <c>int rbd_resize2(rbd_image_t image, uint64_t size, bool allow_shrink, librbd_progress_fn_t cb, void *cbdata)</c></summary>
+    /// <summary>Implements: <c>int rbd_resize2(rbd_image_t image, uint64_t size, bool allow_shrink, librbd_progress_fn_t cb, void
+    /// *cbdata)</c></summary>
     [LibraryImport(Library)]
     internal static partial int rbd_resize2(
         ImageHandle image, ulong size, byte allowShrink, delegate* unmanaged[Cdecl]<ulong, ulong, nint, int> progress, nint argument);

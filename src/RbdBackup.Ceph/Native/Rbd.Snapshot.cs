@@ -6,7 +6,8 @@ namespace RbdBackup.Ceph.Native;
 /// <summary>librbd: snapshots of an open image.</summary>
 internal static unsafe partial class Rbd
 {
-    /// <summary>Implements: <c>int rbd_snap_list(rbd_image_t image, rbd_snap_info_t *snaps, int *max_snaps)</c>; returns how many.</summary>
+    /// <summary>Implements: <c>int rbd_snap_list(rbd_image_t image, rbd_snap_info_t *snaps, int *max_snaps)</c>; returns how
+    /// many.</summary>
     [LibraryImport(Library)]
     internal static partial int rbd_snap_list(ImageHandle image, rbd_snap_info_t* snapshots, ref int count);
 
@@ -14,7 +15,8 @@ internal static unsafe partial class Rbd
     [LibraryImport(Library)]
     internal static partial void rbd_snap_list_end(rbd_snap_info_t* snapshots);
 
-    /// <summary>Implements: <c>int rbd_snap_get_namespace_type(rbd_image_t image, uint64_t snap_id, rbd_snap_namespace_type_t *namespace_type)</c></summary>
+    /// <summary>Implements: <c>int rbd_snap_get_namespace_type(rbd_image_t image, uint64_t snap_id, rbd_snap_namespace_type_t
+    /// *namespace_type)</c></summary>
     [LibraryImport(Library)]
     internal static partial int rbd_snap_get_namespace_type(ImageHandle image, ulong snapshotId, out int namespaceType);
 
@@ -38,7 +40,8 @@ internal static unsafe partial class Rbd
     [LibraryImport(Library)]
     internal static partial int rbd_snap_remove_by_id(ImageHandle image, ulong snapshotId);
 
-    /// <summary>Implements: <c>int rbd_snap_rollback_with_progress(rbd_image_t image, const char *snapname, librbd_progress_fn_t cb, void *cbdata)</c></summary>
+    /// <summary>Implements: <c>int rbd_snap_rollback_with_progress(rbd_image_t image, const char *snapname, librbd_progress_fn_t cb, void
+    /// *cbdata)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rbd_snap_rollback_with_progress(
         ImageHandle image, string name, delegate* unmanaged[Cdecl]<ulong, ulong, nint, int> progress, nint argument);

@@ -3,7 +3,8 @@ using RbdBackup.Ceph.Handles;
 
 namespace RbdBackup.Ceph.Native;
 
-/// <summary>librbd: images of a pool: list, create, open, rename, remove. Every function returns a negated errno on failure, unless it says otherwise.</summary>
+/// <summary>librbd: images of a pool: list, create, open, rename, remove. Every function returns a negated errno on failure, unless it
+/// says otherwise.</summary>
 internal static unsafe partial class Rbd
 {
     internal const string Library = "librbd.so.1";
@@ -40,15 +41,18 @@ internal static unsafe partial class Rbd
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rbd_open(IoContextHandle ioctx, string name, out nint image, string? snapshot);
 
-    /// <summary>Implements: <c>int rbd_open_by_id(rados_ioctx_t io, const char *id, rbd_image_t *image, const char *snap_name)</c></summary>
+    /// <summary>Implements: <c>int rbd_open_by_id(rados_ioctx_t io, const char *id, rbd_image_t *image, const char
+    /// *snap_name)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rbd_open_by_id(IoContextHandle ioctx, string id, out nint image, string? snapshot);
 
-    /// <summary>Implements: <c>int rbd_open_read_only(rados_ioctx_t io, const char *name, rbd_image_t *image, const char *snap_name)</c></summary>
+    /// <summary>Implements: <c>int rbd_open_read_only(rados_ioctx_t io, const char *name, rbd_image_t *image, const char
+    /// *snap_name)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rbd_open_read_only(IoContextHandle ioctx, string name, out nint image, string? snapshot);
 
-    /// <summary>Implements: <c>int rbd_open_by_id_read_only(rados_ioctx_t io, const char *id, rbd_image_t *image, const char *snap_name)</c></summary>
+    /// <summary>Implements: <c>int rbd_open_by_id_read_only(rados_ioctx_t io, const char *id, rbd_image_t *image, const char
+    /// *snap_name)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rbd_open_by_id_read_only(IoContextHandle ioctx, string id, out nint image, string? snapshot);
 
@@ -60,16 +64,19 @@ internal static unsafe partial class Rbd
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rbd_rename(IoContextHandle ioctx, string source, string destination);
 
-    /// <summary>Implements: <c>int rbd_remove_with_progress(rados_ioctx_t io, const char *name, librbd_progress_fn_t cb, void *cbdata)</c></summary>
+    /// <summary>Implements: <c>int rbd_remove_with_progress(rados_ioctx_t io, const char *name, librbd_progress_fn_t cb, void
+    /// *cbdata)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rbd_remove_with_progress(
         IoContextHandle ioctx, string name, delegate* unmanaged[Cdecl]<ulong, ulong, nint, int> progress, nint argument);
 
-    /// <summary>Implements: <c>int rbd_trash_move(rados_ioctx_t io, const char *name, uint64_t delay)</c>; the delay is in seconds.</summary>
+    /// <summary>Implements: <c>int rbd_trash_move(rados_ioctx_t io, const char *name, uint64_t delay)</c>; the delay is in
+    /// seconds.</summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rbd_trash_move(IoContextHandle ioctx, string name, ulong delay);
 
-    /// <summary>Implements: <c>int rbd_trash_list(rados_ioctx_t io, rbd_trash_image_info_t *trash_entries, size_t *num_entries)</c></summary>
+    /// <summary>Implements: <c>int rbd_trash_list(rados_ioctx_t io, rbd_trash_image_info_t *trash_entries, size_t
+    /// *num_entries)</c></summary>
     [LibraryImport(Library)]
     internal static partial int rbd_trash_list(IoContextHandle ioctx, rbd_trash_image_info_t* entries, ref nuint count);
 

@@ -1,6 +1,7 @@
 namespace RbdBackup.Ceph.Native;
 
-// Structs of rbd/librbd.h as they lie in memory on 64-bit Linux, with the C names of types and fields, so that the ABI test finds each by its name.
+// Structs of rbd/librbd.h as they lie in memory on 64-bit Linux, with the C names of types and fields, so that the ABI test finds each by
+// its name.
 
 /// <summary>C: <c>rbd_image_spec_t</c>.</summary>
 internal unsafe struct rbd_image_spec_t

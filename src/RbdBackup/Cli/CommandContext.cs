@@ -59,7 +59,7 @@ public sealed class CommandContext : IDisposable
     public T? Get<T>(Option<T> option) => _parse.GetValue(option);
 
     /// <summary>An argument's value.</summary>
-    public T Get<T>(Argument<T> argument) => _parse.GetRequiredValue(argument);
+    public T Get<T>(Argument<T> argument) => argument.Arity.MinimumNumberOfValues == 0 ? _parse.GetValue(argument)! : _parse.GetRequiredValue(argument);
 
     /// <summary>Tells a person something that is no result: one line on standard error.</summary>
     public void Note(string line) => _error.WriteLine(line);
