@@ -17,7 +17,8 @@ public sealed partial class CephCluster
     public Task<IReadOnlyList<TrashEntry>> TrashListAsync(string pool, string @namespace, CancellationToken cancel)
     {
         var subject = $"the trash of pool {pool}";
-        return OnPoolAsync<IReadOnlyList<TrashEntry>>("rbd_trash_list", subject, pool, @namespace, ioctx => ListTrash(ioctx, subject), cancel);
+        return OnPoolAsync<IReadOnlyList<TrashEntry>>(
+            "rbd_trash_list", subject, pool, @namespace, ioctx => ListTrash(ioctx, subject), cancel);
     }
 
     /// <inheritdoc/>

@@ -15,7 +15,10 @@ public sealed class MetadataAndLockTests(CephFixture ceph)
         Assert.Empty(await image.GetMetadataAsync(default));
         var expected = new Dictionary<string, string>
         {
-            ["empty"] = "", ["long"] = new string('x', 60_000), ["umlaut"] = "ä", ["zz-empty"] = "",
+            ["empty"] = "",
+            ["long"] = new string('x', 60_000),
+            ["umlaut"] = "ä",
+            ["zz-empty"] = "",
         };
 
         foreach (var (key, value) in expected)
