@@ -197,14 +197,14 @@ public class NotificationListenerTests
     public async Task AnExchangeThatSomebodyDeletedIsBoundAgain()
     {
         await using var broker = await TestBroker.StartAsync();
-        var handled = Inbox();
+        var (handled, released) = (Inbox(), Inbox());
         var listener = broker.Listener(broker.Options with { RebindInterval = TimeSpan.FromMilliseconds(50) });
-        await using var running = new Running(stop => listener.RunAsync(Into(handled), Nothing, stop));
+        await using var running = new Running(stop => listener.RunAsync(Into(handled), Into(released), stop));
         await UpAsync(broker);
         await broker.Admin.ExchangeDeleteAsync(broker.Nova);
         await broker.Log.NextAsync(DeclaredExchange);
 
-        Assert.Equal("again", await PublishUntilRoutedAsync(broker, handled));
+        await PublishUntilEachHasOneAsync(broker, handled, released).Within();
     }
 
     [Fact]
@@ -240,15 +240,14 @@ public class NotificationListenerTests
         Assert.DoesNotContain(broker.Log.All, line => line.Contains("hunter2", StringComparison.Ordinal));
     }
 
-    // Declared is not yet bound.
-    private static async Task<string> PublishUntilRoutedAsync(TestBroker broker, Channel<(string, NotificationDelivery)> inbox)
+    // A declared exchange is not yet bound to either queue.
+    private static async Task PublishUntilEachHasOneAsync(TestBroker broker, params Channel<(string, NotificationDelivery)>[] inboxes)
     {
-        while (true)
+        while (inboxes.Any(i => i.Reader.Count == 0))
         {
             try
             {
                 await broker.NotifyAsync(broker.Nova, Key, "again");
-                return (await NextAsync(inbox)).Body;
             }
             catch (PublishException e) when (e.IsReturn)
             {
