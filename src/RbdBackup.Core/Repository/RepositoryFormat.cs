@@ -57,7 +57,7 @@ public sealed record RepositoryHeader(int Format, IReadOnlyList<string> Required
 /// <summary>The JSON of the repository's objects: snake_case, enums as words.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true,
-    RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
+    RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true, IgnoreReadOnlyProperties = true)]
 [JsonSerializable(typeof(Manifest))]
 [JsonSerializable(typeof(ReferenceList))]
 [JsonSerializable(typeof(RepositoryHeader))]
