@@ -74,19 +74,18 @@ public sealed class PointRepository : IAsyncDisposable
     public async IAsyncEnumerable<ManifestKey> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
     {
         var pending = new List<ManifestKey>();
-        PointId? aborted = null;
         await foreach (var stored in Store.ListAsync(prefix, cancel))
         {
             // "aborted" sorts behind the revisions' digits of the same point, so a point's manifests wait until the next point begins.
             if (Keys.TryParseAborted(stored.Key) is { } mark)
             {
-                aborted = mark.Point;
+                pending.RemoveAll(p => p.Point == mark.Point && p.Disk == mark.Disk);
             }
             else if (Keys.TryParseManifest(stored.Key) is { } key)
             {
                 if (pending.Count > 0 && (pending[0].Point != key.Point || pending[0].Disk != key.Disk))
                 {
-                    foreach (var ready in pending.Where(p => p.Point != aborted))
+                    foreach (var ready in pending)
                     {
                         yield return ready;
                     }
@@ -98,7 +97,7 @@ public sealed class PointRepository : IAsyncDisposable
             }
         }
 
-        foreach (var ready in pending.Where(p => p.Point != aborted))
+        foreach (var ready in pending)
         {
             yield return ready;
         }
