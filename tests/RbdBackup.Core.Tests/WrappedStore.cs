@@ -1,5 +1,4 @@
 using System.Buffers;
-using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
 namespace RbdBackup.Core.Tests;

@@ -24,7 +24,10 @@ public sealed class DecodedFrame : IDisposable
 {
     private readonly byte[] _plain;
 
-    private DecodedFrame(FrameHeader header, byte[] plain, IReadOnlyList<FrameRun> runs) => (Header, _plain, Runs) = (header, plain, runs);
+    private readonly string _key;
+
+    private DecodedFrame(FrameHeader header, byte[] plain, IReadOnlyList<FrameRun> runs, string key) =>
+        (Header, _plain, Runs, _key) = (header, plain, runs, key);
 
     /// <summary>Which frame it is.</summary>
     public FrameHeader Header { get; }
@@ -39,16 +42,19 @@ public sealed class DecodedFrame : IDisposable
     public void Dispose() => ArrayPool<byte>.Shared.Return(_plain);
 
     /// <summary>The data in this frame that pieces of an image show, ascending; zeros among it are left out.</summary>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Corrupt"/>: the frame lacks a part of a piece: it is not the one that the index means.</exception>
     public IEnumerable<(long Offset, ReadOnlyMemory<byte> Data)> Cut(IEnumerable<Piece> pieces)
     {
         var next = 0;
         foreach (var piece in pieces)
         {
             // A run may reach beyond the piece, into what a newer point shows.
+            var covered = piece.Offset;
             for (; next < Runs.Count && Runs[next].Offset < piece.End; next++)
             {
                 var run = Runs[next];
                 var (from, to) = (Math.Max(run.Offset, piece.Offset), Math.Min(run.End, piece.End));
+                covered = from == covered && from < to ? to : covered;
                 if (!run.IsZero && from < to)
                 {
                     yield return (from, _plain.AsMemory(run.Start + (int)(from - run.Offset), (int)(to - from)));
@@ -58,6 +64,11 @@ public sealed class DecodedFrame : IDisposable
                 {
                     break;
                 }
+            }
+
+            if (covered != piece.End)
+            {
+                throw RepositoryFormat.Corrupt(_key, $"has a frame (number {Header.Number}) without what its index says: bytes {covered} to {piece.End} of the image");
             }
         }
     }
@@ -85,7 +96,7 @@ public sealed class DecodedFrame : IDisposable
             codec.Decompress(stored[length..], plain.AsSpan(0, header.PlainLength));
             var (runs, ended) = ReadRuns(plain.AsSpan(0, header.PlainLength));
             return ended == header.End && Proven(header, hashed, hash, plain, runs)
-                ? new DecodedFrame(header, plain, runs)
+                ? new DecodedFrame(header, plain, runs, key)
                 : throw RepositoryFormat.Corrupt(key, $"has a frame (number {header.Number}) whose bytes do not match their hash");
         }
         catch (RbdBackupException e)

@@ -63,9 +63,14 @@ public sealed class PointStream(PointRepository repository)
         var stored = await repository.Store.StatAsync(key, cancel)
             ?? throw RepositoryFormat.Corrupt(key, "is missing");
         var (footer, _) = await TailDirectory.ReadAsync(repository.Store, key, stored.Length, RepositoryJson.Default.SegmentFooter, cancel);
-        foreach (var location in footer.Frames)
+        foreach (var (n, location) in footer.Frames.Index())
         {
             using var frame = await _frames.FetchAsync(run, new FrameAddress(0, number, location.Offset, location.Length), cancel);
+            if (frame.Header.Number != n)
+            {
+                throw RepositoryFormat.Corrupt(key, $"has frame {frame.Header.Number} in the place of frame {n}");
+            }
+
             await output.WriteAsync(frame.Records, cancel);
         }
     }
