@@ -32,9 +32,22 @@ public static class Keys
     /// <summary>Where finished jobs are.</summary>
     public const string JobsPrefix = "jobs/";
 
+    // What every store takes (a file name has 255 bytes, a key 800), with room for the longest name of a manifest.
+    private const int MaxPart = 255;
+    private const int MaxDisk = 680;
+
     /// <summary>A disk: <c>fsid/pool/namespace/name</c>, each part escaped; the default namespace is <c>~</c>.</summary>
-    public static string Disk(string fsid, ImageSpec image) =>
-        $"{Escape(fsid)}/{Escape(image.Pool)}/{(image.Namespace.Length == 0 ? "~" : Escape(image.Namespace))}/{Escape(image.Name)}";
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Unsupported"/>: the names are too long for keys.</exception>
+    public static string Disk(string fsid, ImageSpec image)
+    {
+        string[] parts = [Escape(fsid), Escape(image.Pool), image.Namespace.Length == 0 ? "~" : Escape(image.Namespace), Escape(image.Name)];
+        var disk = string.Join('/', parts);
+        return disk.Length <= MaxDisk && parts.All(p => p.Length <= MaxPart)
+            ? disk
+            : throw new RbdBackupException(
+                ErrorKind.Unsupported, $"the name of {image} is too long for a store's keys: {MaxPart} bytes a part, {MaxDisk} in all, with three for each byte that is escaped",
+                "Rename the image.");
+    }
 
     /// <summary>The image that a disk's key names.</summary>
     public static (string Fsid, ImageSpec Image) ParseDisk(string disk)
@@ -127,7 +140,7 @@ public static class Keys
 
     /// <summary>The point under whose prefix a data object lies; null where the key is none.</summary>
     public static PointId? PointOfData(string key) =>
-        key.StartsWith(DataPrefix, StringComparison.Ordinal) && key.Length > DataPrefix.Length + 37
+        key.StartsWith(DataPrefix, StringComparison.Ordinal) && key.Length > DataPrefix.Length + 37 && key[DataPrefix.Length + 36] == '/'
         && PointId.TryParse(key.Substring(DataPrefix.Length, 36), out var point)
             ? point
             : null;

@@ -29,7 +29,7 @@ public static class ManifestCodec
         // The format is read first: the rest of a newer manifest may have another shape.
         using (var head = JsonDocument.Parse(json))
         {
-            var root = head.RootElement;
+            var root = head.RootElement.ValueKind == JsonValueKind.Object ? head.RootElement : throw RepositoryFormat.Corrupt(key, "is not a manifest");
             RepositoryFormat.Require(
                 root.TryGetProperty("format", out var f) && f.TryGetInt32(out var format) ? format : 0,
                 root.TryGetProperty("required_features", out var r) && r.ValueKind == JsonValueKind.Array ? r.EnumerateArray().Select(e => e.ToString()) : [],
@@ -37,8 +37,8 @@ public static class ManifestCodec
         }
 
         var manifest = RepositoryFormat.ReadJson(json, RepositoryJson.Default.Manifest, key);
-        var named = Keys.TryParseManifest(key);
-        return named is null || (named.Point == manifest.Point && named.Revision == manifest.Revision && named.Disk == manifest.Disk.Key)
+        var expected = Keys.Manifest(manifest.Disk.Key, manifest.Point, manifest.Revision, manifest.Attempt, manifest.Kind, manifest.StoredBytes);
+        return key == expected
             ? manifest
             : throw RepositoryFormat.Corrupt(key, "holds the manifest of another point");
     }

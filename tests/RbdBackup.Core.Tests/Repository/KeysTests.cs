@@ -76,7 +76,7 @@ public sealed class KeysTests
     [Fact]
     public void Data_keys_tell_their_point_and_segments_sort_by_number()
     {
-        var keys = new[] { 0, 1, 9, 10, 12345678 }.Select(n => Keys.Segment(Point, n, Attempt)).ToList();
+        List<string> keys = [Keys.Segment(Point, 0, Attempt), Keys.Segment(Point, 9, Attempt), Keys.Segment(Point, 10, Attempt), Keys.Segment(Point, 12345678, Attempt)];
         Assert.Equal(keys, keys.Order(StringComparer.Ordinal));
         Assert.All(keys, k => Assert.Equal(Point, Keys.PointOfData(k)));
         Assert.Equal((12345678, Attempt), Keys.TryParseSegment(keys[^1]));
