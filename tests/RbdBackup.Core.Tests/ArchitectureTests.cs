@@ -1,0 +1,49 @@
+using System.Xml.Linq;
+
+namespace RbdBackup.Core.Tests;
+
+/// <summary>Who may reference whom, read from the project files.</summary>
+public sealed class ArchitectureTests
+{
+    private static readonly string[] Adapters = ["RbdBackup.Ceph", "RbdBackup.Stores", "RbdBackup.OpenStack", "RbdBackup.Messaging", "RbdBackup.Zstd"];
+
+    [Fact]
+    public void Adapters_reference_the_core_and_never_each_other() =>
+        Assert.All(Adapters, adapter => Assert.Equal(["RbdBackup.Core"], References(adapter, "ProjectReference")));
+
+    [Fact]
+    public void The_core_references_nothing_but_the_words_of_logging()
+    {
+        Assert.Empty(References("RbdBackup.Core", "ProjectReference"));
+        Assert.Equal(["Microsoft.Extensions.Logging.Abstractions"], References("RbdBackup.Core", "PackageReference"));
+    }
+
+    [Fact]
+    public void Only_the_Ceph_adapter_allows_unsafe_code()
+    {
+        var allowing = Directory.GetFiles(Source, "*.csproj", SearchOption.AllDirectories)
+            .Where(p => XDocument.Load(p).Descendants("AllowUnsafeBlocks").Any(e => e.Value == "true"))
+            .Select(Path.GetFileNameWithoutExtension);
+        Assert.Equal(["RbdBackup.Ceph"], allowing);
+    }
+
+    private static string Source { get; } = FindSource();
+
+    private static List<string> References(string project, string kind) =>
+    [
+        .. XDocument.Load(Path.Combine(Source, project, $"{project}.csproj")).Descendants(kind)
+            .Select(e => e.Attribute("Include")!.Value)
+            .Select(r => kind == "ProjectReference" ? Path.GetFileNameWithoutExtension(r) : r),
+    ];
+
+    private static string FindSource()
+    {
+        var at = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(at.FullName, "RbdBackup.sln")))
+        {
+            at = at.Parent ?? throw new InvalidOperationException("RbdBackup.sln is in no folder above the tests");
+        }
+
+        return Path.Combine(at.FullName, "src");
+    }
+}

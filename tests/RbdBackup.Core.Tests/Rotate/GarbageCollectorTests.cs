@@ -1,0 +1,163 @@
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+using RbdBackup.Core.Rotate;
+
+namespace RbdBackup.Core.Tests.Rotate;
+
+/// <summary>Rotation and collection on a folder: what goes, what stays, and when.</summary>
+public sealed class GarbageCollectorTests : IAsyncLifetime
+{
+    private static readonly GarbageOptions Options = new(TimeSpan.FromDays(2), TimeSpan.FromDays(1), TimeSpan.FromDays(7));
+    private readonly byte[] _image = Images.Random(new Random(1), 30_000);
+    private TestRepository _test = null!;
+
+    public async Task InitializeAsync() => _test = await TestRepository.OpenAsync();
+
+    public Task DisposeAsync() => _test.DisposeAsync().AsTask();
+
+    [Fact]
+    public async Task Rotation_removes_manifests_and_collection_their_data_in_two_phases()
+    {
+        var old = await AddAsync();
+        _test.Time.Now += TimeSpan.FromDays(10);
+        var present = await AddAsync();
+        var data = await _test.KeysAsync(Keys.DataPrefix);
+        Assert.Equal([false, true], (await RotateAsync(dryRun: true)).Select(v => v.Keep));
+        Assert.Equal(2, (await _test.KeysAsync(Keys.PointsPrefix)).Count);
+        Assert.Equal([false, true], (await RotateAsync()).Select(v => v.Keep));
+        Assert.Contains(present.Point.ToString(), Assert.Single(await _test.KeysAsync(Keys.PointsPrefix)), StringComparison.Ordinal);
+
+        var doomed = data.Count(k => Keys.PointOfData(k) == old.Point);
+        Assert.Equal(new GarbageResult(doomed, 0, 0), await CollectAsync(dryRun: true));
+        Assert.Empty(await _test.KeysAsync(Keys.GarbagePrefix));
+        Assert.Equal(new GarbageResult(doomed, 0, 0), await CollectAsync());
+        Assert.Equal(0, (await CollectAsync()).Candidates);
+        _test.Time.Now += Options.Grace - TimeSpan.FromMinutes(1);
+        Assert.Equal(0, (await CollectAsync()).Deleted);
+        Assert.Equal(data, await _test.KeysAsync(Keys.DataPrefix));
+        _test.Time.Now += TimeSpan.FromMinutes(1);
+        Assert.Equal(doomed, (await CollectAsync()).Deleted);
+        Assert.Equal(data.Where(k => Keys.PointOfData(k) == present.Point), await _test.KeysAsync(Keys.DataPrefix));
+        Assert.Empty(await _test.KeysAsync(Keys.GarbagePrefix));
+        Assert.Equal(_image, await Images.ApplyAsync([], await _test.ExportAsync(present)));
+    }
+
+    [Fact]
+    public async Task A_point_that_is_being_made_keeps_its_data_and_its_base()
+    {
+        var full = await AddAsync();
+        _test.Time.Now += TimeSpan.FromDays(10);
+        await AddAsync();
+        var draft = await _test.DraftAsync(_image, [], full);
+        Assert.Contains("an increment stands on it", (await RotateAsync()).Single(v => v.Point.Point == full.Point).Reasons);
+        Assert.Equal(0, (await CollectAsync()).Candidates);
+        await _test.Repository.CommitAsync(draft, CancellationToken.None);
+        _test.Time.Now += TimeSpan.FromDays(30);
+        Assert.Equal(new GarbageResult(0, 0, 0), await CollectAsync());
+    }
+
+    [Fact]
+    public async Task An_aborted_point_is_collected_and_then_its_marker()
+    {
+        var draft = await _test.DraftAsync(_image, Images.Difference([], _image));
+        await _test.Repository.AbortAsync(draft.Disk.Key, draft.Point, CancellationToken.None);
+        Assert.True((await CollectAsync()).Candidates > 0);
+        _test.Time.Now += Options.Grace;
+        await CollectAsync();
+        Assert.Empty(await _test.KeysAsync(Keys.DataPrefix));
+        _test.Time.Now += Options.JobDeadline + Options.Grace;
+        await CollectAsync();
+        Assert.Empty(await _test.KeysAsync(Keys.PointsPrefix));
+    }
+
+    [Fact]
+    public async Task What_an_attempt_left_beside_a_committed_point_goes()
+    {
+        var point = await AddAsync();
+        await _test.PutPlanAsync(_test.Head(1) with { Point = point.Point }, [], AttemptId.New());
+        Assert.Equal(1, (await CollectAsync()).Candidates);
+        _test.Time.Now += Options.Grace;
+        Assert.Equal(1, (await CollectAsync()).Deleted);
+        Assert.Equal(_image, await Images.ApplyAsync([], await _test.ExportAsync(point)));
+    }
+
+    [Fact]
+    public async Task Nothing_is_deleted_because_a_listing_lacked_a_name()
+    {
+        var point = await AddAsync();
+        _test.Time.Now += TimeSpan.FromDays(30);
+        _test.Store.Hidden = key => key.StartsWith(Keys.PointsPrefix, StringComparison.Ordinal);
+        Assert.Equal(0, (await CollectAsync()).Candidates);
+        _test.Time.Now += Options.Grace;
+        Assert.Equal(0, (await CollectAsync()).Deleted);
+        Assert.Equal(_image, await Images.ApplyAsync([], await _test.ExportAsync(point)));
+    }
+
+    [Fact]
+    public async Task A_manifest_that_cannot_be_read_stops_the_collection()
+    {
+        var point = await AddAsync();
+        await _test.PutPlanAsync(_test.Head(1) with { Point = point.Point }, [], AttemptId.New());
+        await CollectAsync();
+        _test.Time.Now += Options.Grace;
+        var keys = await _test.KeysAsync();
+        _test.Store.Flip(Assert.Single(await _test.KeysAsync(Keys.PointsPrefix)), 200, 3);
+        var error = await Assert.ThrowsAsync<RbdBackupException>(() => CollectAsync());
+        Assert.Equal(ErrorKind.Corrupt, error.Kind);
+        Assert.Contains(point.Point.ToString(), error.Message, StringComparison.Ordinal);
+        Assert.Equal(keys, await _test.KeysAsync());
+    }
+
+    [Fact]
+    public async Task Killed_at_any_change_and_run_again_it_ends_right()
+    {
+        for (var n = 1; ; n++)
+        {
+            await using var test = await TestRepository.OpenAsync();
+            var old = await test.AddAsync(_image, Images.Difference([], _image));
+            await test.AddAsync(_image, [], old);
+            test.Time.Now += TimeSpan.FromDays(10);
+            var present = await test.AddAsync(_image, Images.Difference([], _image));
+            var left = (await test.KeysAsync(Keys.DataPrefix)).Where(k => Keys.PointOfData(k) == present.Point).ToList();
+            test.Store.DieAt(n);
+            var killed = await Record.ExceptionAsync(() => RunAllAsync(test)) is KilledException;
+            test.Store.OnChange = _ => { };
+            await foreach (var listed in test.Repository.ReadAllAsync(Keys.PointsPrefix, null, CancellationToken.None))
+            {
+                await test.Repository.ReadChainAsync(listed, CancellationToken.None);
+            }
+
+            // Of an increment whose manifest went before the kill, the plan holds the base until it is collected itself: so twice.
+            await RunAllAsync(test);
+            await RunAllAsync(test);
+            Assert.Equal(left, await test.KeysAsync(Keys.DataPrefix));
+            Assert.Equal(_image, await Images.ApplyAsync([], await test.ExportFullAsync(present)));
+            if (!killed)
+            {
+                Assert.True(n > 5);
+                return;
+            }
+        }
+    }
+
+    private static async Task RunAllAsync(TestRepository test)
+    {
+        await RotateAsync(test, false);
+        await CollectAsync(test, false);
+        test.Time.Now += Options.Grace;
+        await CollectAsync(test, false);
+    }
+
+    private Task<Manifest> AddAsync() => _test.AddAsync(_image, Images.Difference([], _image));
+
+    private Task<IReadOnlyList<RotationVerdict>> RotateAsync(bool dryRun = false) => RotateAsync(_test, dryRun);
+
+    private Task<GarbageResult> CollectAsync(bool dryRun = false) => CollectAsync(_test, dryRun);
+
+    private static Task<IReadOnlyList<RotationVerdict>> RotateAsync(TestRepository test, bool dryRun) =>
+        new RotateRunner(test.Repository, _ => new RotationRule(3, 1), test.Time).RunAsync(dryRun, e => throw e, IProgressReporter.None, CancellationToken.None);
+
+    private static Task<GarbageResult> CollectAsync(TestRepository test, bool dryRun) =>
+        new GarbageCollector(test.Repository, Options, test.Time).RunAsync(dryRun, IProgressReporter.None, CancellationToken.None);
+}
