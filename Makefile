@@ -3,10 +3,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: build test demo bench format lint clean native install mini-up mini-down help
+AHEAD := $(if $(filter x86_64,$(shell uname -m)),--runtime linux-x64 --no-self-contained -p:PublishReadyToRun=true)
 DOTNET := . tests/environment.sh && dotnet
 
 build: ## build the command; it is at bin/rbdbackup
-	@$(DOTNET) publish src/RbdBackup --configuration Release --output .build/publish --nologo --verbosity quiet
+	@$(DOTNET) publish src/RbdBackup --configuration Release $(AHEAD) --output .build/publish --nologo --verbosity quiet
 	@mkdir -p bin && ln -sfn ../.build/publish/rbdbackup bin/rbdbackup
 	@echo "bin/rbdbackup is version $$(bin/rbdbackup --version)"
 
