@@ -74,6 +74,10 @@ internal sealed class ImageSwapper(IImageCluster cluster, RestoreOptions options
             case RestoreStep.DropNew:
                 await DropUnfinishedAsync(journal.Scratch, cancel);
                 break;
+            case RestoreStep.Conflict:
+                throw new RbdBackupException(
+                    ErrorKind.Refused, $"another image has the name {target}, neither the restored one nor the one that it replaced",
+                    $"Rename that image away, then run 'rbdbackup restore --undo {target}' again.");
             case RestoreStep.OldIsGone:
                 throw new RbdBackupException(
                     ErrorKind.Refused, $"the image that was replaced (id {journal.OldImageId}) is no longer in the trash of {target.Pool}",

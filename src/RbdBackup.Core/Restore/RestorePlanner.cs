@@ -89,6 +89,11 @@ public static class RestorePlanner
                 : RestoreStep.OldIsGone;
         }
 
+        if (journal.OldImageId is not null && sight.AtTarget != journal.OldImageId)
+        {
+            return RestoreStep.Conflict;
+        }
+
         return sight.AtScratch is not null ? RestoreStep.DropNew : RestoreStep.Finish;
     }
 }

@@ -20,7 +20,7 @@ public sealed class RotateRunner(PointRepository repository, Func<string?, Rotat
             disks[manifest.Disk.Key].Add(manifest);
         }
 
-        var inUse = await InUseAsync(disks.Values.SelectMany(d => d).ToList(), cancel);
+        var inUse = await InUseAsync(disks.Values.SelectMany(d => d).ToList(), onDamaged, cancel);
         var verdicts = new List<RotationVerdict>();
         foreach (var points in disks.Values)
         {
@@ -39,7 +39,8 @@ public sealed class RotateRunner(PointRepository repository, Func<string?, Rotat
     }
 
     /// <summary>Points that another disk's point stands on, or an increment that is being made.</summary>
-    private async Task<IReadOnlySet<PointId>> InUseAsync(List<Manifest> points, CancellationToken cancel)
+    private async Task<IReadOnlySet<PointId>> InUseAsync(
+        List<Manifest> points, Action<RbdBackupException> onDamaged, CancellationToken cancel)
     {
         var inUse = points.Where(p => p.Base is { } b && b.Disk != p.Disk.Key).Select(p => p.Base!.Point).ToHashSet();
         var committed = points.Select(p => p.Point).ToHashSet();
@@ -47,12 +48,26 @@ public sealed class RotateRunner(PointRepository repository, Func<string?, Rotat
         {
             if (Keys.PointOfData(stored.Key) is { } point && !committed.Contains(point) && Keys.IsPlan(stored.Key))
             {
-                var (head, _) = await TailDirectory.ReadAsync(repository.Store, stored.Key, stored.Length, RepositoryJson.Default.PlanHead, cancel);
-                inUse.UnionWith(head.Base is { } b ? [b.Point] : []);
+                inUse.UnionWith(await BaseOfPlanAsync(stored, onDamaged, cancel) is { } b ? [b.Point] : []);
             }
         }
 
         return inUse;
+    }
+
+    /// <summary>What a plan stands on. A plan that is damaged, or that a collection took away meanwhile, is no reason to stop rotating other disks.</summary>
+    private async Task<PointBase?> BaseOfPlanAsync(StoredObject plan, Action<RbdBackupException> onDamaged, CancellationToken cancel)
+    {
+        try
+        {
+            var (head, _) = await TailDirectory.ReadAsync(repository.Store, plan.Key, plan.Length, RepositoryJson.Default.PlanHead, cancel);
+            return head.Base;
+        }
+        catch (RbdBackupException e) when (e.Kind is ErrorKind.Corrupt or ErrorKind.NotFound)
+        {
+            onDamaged(e);
+            return null;
+        }
     }
 
     /// <summary>Newest first, so that at no moment an increment is listed whose base is gone; a point's lower revisions first, so that none of them comes back.</summary>
