@@ -33,6 +33,28 @@ public sealed partial class BackupRunner(
         }
     }
 
+    /// <summary>Ends jobs that nobody runs, as failed: all of a state object whose image is gone, with its requests, or one that was cancelled.</summary>
+    /// <param name="name">The state object.</param>
+    /// <param name="image">The image that it was about.</param>
+    /// <param name="why">What the finished job says.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    /// <param name="only">The one job to end; null: all, and the requests.</param>
+    public async Task ForgetAsync(string name, ImageSpec image, string why, CancellationToken cancel, PointId? only = null)
+    {
+        await using var lease = await state.AcquireAsync(name, cancel);
+        var jobs = new ImageJobs(state, lease);
+        var finisher = new JobFinisher(cluster, repository, jobs, options, time);
+        foreach (var job in (await jobs.ReadAsync(cancel)).Where(j => only is null || j.Point == only))
+        {
+            await finisher.GiveUpAsync(image, job, only is null ? JobState.Failed : JobState.Cancelled, why, cancel);
+        }
+
+        if (only is null)
+        {
+            await jobs.RemoveRequestsAsync(cancel);
+        }
+    }
+
     private async Task<Manifest> RunLeasedAsync(BackupAsk ask, ILease lease, IProgressReporter progress, CancellationToken cancel)
     {
         var jobs = new ImageJobs(state, lease);

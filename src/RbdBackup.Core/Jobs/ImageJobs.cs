@@ -7,6 +7,9 @@ namespace RbdBackup.Core.Jobs;
 /// <summary>The records of one image, in the hands of whoever holds its lease.</summary>
 public sealed class ImageJobs(IStateStore state, ILease lease)
 {
+    private const string AnsweredKey = "answered";
+    private const int AnsweredKept = 32;
+
     /// <summary>The unfinished jobs, oldest first.</summary>
     public async Task<IReadOnlyList<JobRecord>> ReadAsync(CancellationToken cancel) => Jobs(await state.ReadAsync(lease.Name, cancel));
 
@@ -30,9 +33,41 @@ public sealed class ImageJobs(IStateStore state, ILease lease)
         lease.UpdateAsync(
             new Dictionary<string, byte[]> { [StateKeys.Binding] = JsonSerializer.SerializeToUtf8Bytes(binding, JobJson.Default.RestoreBinding) }, [], cancel);
 
-    /// <summary>Removes a job's record, the requests that it answers and the flag that may have ended it.</summary>
-    public Task RemoveAsync(JobRecord job, CancellationToken cancel) =>
-        lease.UpdateAsync(new Dictionary<string, byte[]>(), [StateKeys.Job(job.Point), StateKeys.Cancel(job.Point), .. job.RequestKeys], cancel);
+    /// <summary>
+    /// Removes a job's record, the requests that it answers and the flag that may have ended it. What was answered is remembered for a while: a message may
+    /// come twice.
+    /// </summary>
+    public async Task RemoveAsync(JobRecord job, CancellationToken cancel)
+    {
+        var answered = Answered(await state.ReadAsync(lease.Name, cancel)).Concat(job.RequestKeys).TakeLast(AnsweredKept).ToArray();
+        var set = new Dictionary<string, byte[]>();
+        if (job.RequestKeys.Count > 0)
+        {
+            set[AnsweredKey] = JsonSerializer.SerializeToUtf8Bytes(answered, JobJson.Default.StringArray);
+        }
+
+        await lease.UpdateAsync(set, [StateKeys.Job(job.Point), StateKeys.Cancel(job.Point), .. job.RequestKeys], cancel);
+    }
+
+    /// <summary>Removes requests that can't be answered.</summary>
+    public async Task RemoveRequestsAsync(CancellationToken cancel)
+    {
+        var keys = (await state.ReadAsync(lease.Name, cancel)).Keys.Where(StateKeys.IsRequest).ToList();
+        await lease.UpdateAsync(new Dictionary<string, byte[]>(), keys, cancel);
+    }
+
+    /// <summary>The keys of the requests that were answered last, oldest first.</summary>
+    public static IReadOnlyList<string> Answered(IReadOnlyDictionary<string, byte[]> records)
+    {
+        try
+        {
+            return records.TryGetValue(AnsweredKey, out var json) ? JsonSerializer.Deserialize(json, JobJson.Default.StringArray) ?? [] : [];
+        }
+        catch (JsonException)
+        {
+            return [];
+        }
+    }
 
     /// <summary>The jobs among an image's records, oldest first; what can't be read is left alone.</summary>
     public static IReadOnlyList<JobRecord> Jobs(IReadOnlyDictionary<string, byte[]> records) =>

@@ -120,4 +120,5 @@ public sealed record RestoreBinding(PointId Point, string Disk, ulong SnapshotId
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(JobRecord))]
 [JsonSerializable(typeof(RestoreBinding))]
+[JsonSerializable(typeof(string[]))]
 public sealed partial class JobJson : JsonSerializerContext;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Json;
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
@@ -209,6 +210,18 @@ public sealed class PointRepository : IAsyncDisposable
         }
 
         return RepositoryFormat.ReadJson(json, RepositoryJson.Default.ReferenceList, manifest.References.Key);
+    }
+
+    /// <summary>The jobs that ended and are still kept, oldest first.</summary>
+    public async Task<IReadOnlyList<JobRecord>> ReadFinishedJobsAsync(CancellationToken cancel)
+    {
+        var jobs = new List<JobRecord>();
+        await foreach (var stored in Store.ListAsync(Keys.JobsPrefix, cancel))
+        {
+            jobs.AddRange(JobRecord.TryRead(await Store.GetAsync(stored.Key, RepositoryFormat.MaxJson, cancel)) is { } job ? [job] : []);
+        }
+
+        return jobs;
     }
 
     /// <summary>The time by this repository's clock.</summary>

@@ -15,6 +15,9 @@ internal static class AllCommands
         ExportCommand.Create(),
         RotateCommand.Create(),
         RotateCommand.CreateCollect(),
+        WorkerCommand.Create(),
+        WorkerCommand.CreateSchedule(),
+        JobsCommand.Create(),
         ConfigCommand.Create(),
     ];
 }

@@ -1,0 +1,112 @@
+using System.CommandLine;
+using RbdBackup.Cli;
+using RbdBackup.Composition;
+using RbdBackup.Core.Backup;
+using RbdBackup.Core.Jobs;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Requests;
+
+namespace RbdBackup.Commands;
+
+/// <summary><c>rbdbackup jobs [cancel | retry POINT]</c>.</summary>
+internal static class JobsCommand
+{
+    private static readonly Argument<string> Point = new("POINT") { Description = "The job's id, which is the id of the point that it makes." };
+
+    public static Command Create() => new Command("jobs", "Lists jobs: running, waiting, failed, and finished in the last days.")
+    {
+        new Command("cancel", "Ends a job; nothing is left of it.") { Point }.Runs(CancelAsync),
+        new Command("retry", "Tries a job now: one that waits for its next try, or one that was given up.") { Point }.Runs(RetryAsync),
+    }.Runs(ListAsync);
+
+    private sealed record JobDocument(
+        string Id, string Image, string State, DateTimeOffset Created, int Tries, DateTimeOffset? NextTry, string? LastError, string? Holder, DateTimeOffset? Ended);
+
+    private static async Task ListAsync(CommandContext context, CancellationToken cancel)
+    {
+        var services = Services.Of(context);
+        await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
+        await using var cluster = await services.ConnectAsync(cancel);
+        await using var state = services.OpenState(cluster);
+        var jobs = new List<JobDocument>();
+        await foreach (var name in ImageStatesAsync(state, cancel))
+        {
+            var records = await state.ReadAsync(name, cancel);
+            var holder = records.Count > 0 ? await state.GetHolderAsync(name, cancel) : null;
+            jobs.AddRange(ImageJobs.Jobs(records).Select(j => Document(j, holder)));
+            var taken = ImageJobs.Jobs(records).SelectMany(j => j.RequestKeys).ToHashSet();
+            jobs.AddRange(records.Where(r => StateKeys.IsRequest(r.Key) && !taken.Contains(r.Key)).Select(r => Waiting(r.Value)));
+        }
+
+        var finished = await repository.ReadFinishedJobsAsync(cancel);
+        jobs.AddRange(finished.Select(j => Document(j, null)));
+        context.Output.Write(jobs, human => human.Table(
+            ["ID", "IMAGE", "STATE", "CREATED", ">TRIES", "NEXT TRY", "ERROR"],
+            jobs.Select(j => (string[])[j.Id, j.Image, j.State, Humanize.Time(j.Created), j.Tries.ToString(), j.NextTry is { } n ? Humanize.Time(n) : "", j.LastError ?? ""])));
+    }
+
+    private static async Task CancelAsync(CommandContext context, CancellationToken cancel)
+    {
+        var (services, point) = (Services.Of(context), PointId.Parse(context.Get(Point)));
+        await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
+        await using var cluster = await services.ConnectAsync(cancel);
+        await using var state = services.OpenState(cluster);
+        var (name, job) = await FindAsync(state, point, cancel) ?? throw NoJob(point);
+        await state.WriteUnleasedAsync(name, StateKeys.Cancel(point), [], cancel);
+        var running = await state.GetHolderAsync(name, cancel) is not null;
+        if (!running)
+        {
+            await services.Backup(cluster, state, repository, services.Throttle()).ForgetAsync(name, ImageSpec.Parse(job.Image), "cancelled by 'jobs cancel'", cancel, point);
+        }
+
+        context.Output.Write(
+            new { Id = point.ToString(), job.Image, Asked = running, Cancelled = !running },
+            human => human.Line(running ? $"{point} is asked to end; 'rbdbackup jobs' shows when it has." : $"{point} is cancelled; nothing is left of it."));
+    }
+
+    private static async Task RetryAsync(CommandContext context, CancellationToken cancel)
+    {
+        var (services, point) = (Services.Of(context), PointId.Parse(context.Get(Point)));
+        await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
+        await using var cluster = await services.ConnectAsync(cancel);
+        await using var state = services.OpenState(cluster);
+        var job = (await FindAsync(state, point, cancel))?.Job
+            ?? (await repository.ReadFinishedJobsAsync(cancel)).LastOrDefault(j => j.Point == point && j.State != JobState.Finished)
+            ?? throw NoJob(point);
+        var ask = new BackupAsk(
+            ImageSpec.Parse(job.Image), job.OwnSnapshot ? null : job.SnapshotName, job.Full, job.Policy, job.CycleDays,
+            new AskedBy(AskedSource.Cli, User: Environment.UserName))
+        { RequestKeys = job.RequestKeys };
+        var manifest = await services.Backup(cluster, state, repository, services.Throttle()).RunAsync(ask, context.Progress, cancel);
+        context.Output.Write(PointDocument.Of(manifest), human => human.Line($"point {manifest.Point} of {job.Image} is there ({PointDocument.Word(manifest.Kind)})."));
+    }
+
+    private static RbdBackupException NoJob(PointId point) => new(ErrorKind.NotFound, $"there is no job {point}", "'rbdbackup jobs' shows the jobs.");
+
+    private static async Task<(string Name, JobRecord Job)?> FindAsync(IStateStore state, PointId point, CancellationToken cancel)
+    {
+        await foreach (var name in ImageStatesAsync(state, cancel))
+        {
+            if (ImageJobs.Jobs(await state.ReadAsync(name, cancel)).FirstOrDefault(j => j.Point == point) is { } job)
+            {
+                return (name, job);
+            }
+        }
+
+        return null;
+    }
+
+    private static IAsyncEnumerable<string> ImageStatesAsync(IStateStore state, CancellationToken cancel) => state.ListAsync(cancel).Where(StateKeys.IsImage);
+
+    private static JobDocument Document(JobRecord job, string? holder) => new(
+        job.Point.ToString(), job.Image,
+        job.Ended is not null ? job.State.ToString().ToLowerInvariant() : holder is not null ? "running" : "waiting",
+        job.Created, job.Tries, job.NextTry, job.LastError, holder, job.Ended);
+
+    private static JobDocument Waiting(byte[] json)
+    {
+        var request = BackupRequestJson.Read(json);
+        return new JobDocument(request.Id.ToString(), request.Image.ToString(), "waiting", request.Created, 0, null, null, null, null);
+    }
+}

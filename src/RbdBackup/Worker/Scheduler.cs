@@ -1,0 +1,87 @@
+using System.Text;
+using Microsoft.Extensions.Logging;
+using RbdBackup.Composition;
+using RbdBackup.Configuration;
+using RbdBackup.Core.Jobs;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Requests;
+using RbdBackup.Core.Schedule;
+
+namespace RbdBackup.Worker;
+
+/// <summary>Asks for the backups whose turn has come, each once however many workers run: one of them has the policy's lease, and the record says up to when turns were asked for.</summary>
+internal sealed partial class Scheduler(RbdBackupSettings settings, IImageCluster cluster, IStateStore state, Func<BackupRequest, CancellationToken, Task> ask, TimeProvider time, ILogger log)
+{
+    private const string UpTo = "up_to";
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
+
+    /// <summary>Runs until stopped; a pass that fails is tried again.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        do
+        {
+            await PassAsync(stop);
+        }
+        while (await timer.WaitForNextTickAsync(stop));
+    }
+
+    /// <summary>Asks for all turns since the last pass, of any worker, and says how many.</summary>
+    public async Task<int> PassAsync(CancellationToken stop)
+    {
+        var asked = 0;
+        foreach (var (name, policy) in settings.Policies.Where(p => p.Value.Enabled && p.Key != "none"))
+        {
+            try
+            {
+                asked += await PolicyAsync(name, policy, stop);
+            }
+            catch (RbdBackupException e)
+            {
+                // Busy: another worker is at it. Anything else comes again: the record was not moved on.
+                LogFailed(name, e.Message);
+            }
+        }
+
+        return asked;
+    }
+
+    private async Task<int> PolicyAsync(string name, PolicySettings policy, CancellationToken stop)
+    {
+        await using var lease = await state.AcquireAsync(StateKeys.Schedule(name), stop);
+        var now = time.GetUtcNow();
+        var records = await state.ReadAsync(lease.Name, stop);
+        var last = records.TryGetValue(UpTo, out var text) && DateTimeOffset.TryParse(Encoding.ASCII.GetString(text), out var t) ? t : now;
+        var rule = new ScheduleRule(policy.At, policy.Jitter, [.. policy.Days]);
+        var asked = 0;
+        foreach (var image in await ImagesAsync(name, policy, stop))
+        {
+            if (SchedulePlanner.LastTurn(rule, image, last, now, TimeZoneInfo.Local) is { } turn)
+            {
+                var key = DedupKey.Of(image, "schedule", $"{name} {turn.ToUnixTimeSeconds()}");
+                await ask(BackupRequest.New(image, key, new AskedBy(AskedSource.Schedule), now) with { Policy = name }, stop);
+                asked++;
+            }
+        }
+
+        await lease.UpdateAsync(new Dictionary<string, byte[]> { [UpTo] = Encoding.ASCII.GetBytes(now.ToString("O")) }, [], stop);
+        return asked;
+    }
+
+    private async Task<IReadOnlySet<ImageSpec>> ImagesAsync(string name, PolicySettings policy, CancellationToken stop)
+    {
+        var members = await new Members(state).ReadAsync(stop);
+        var images = policy.Image.Select(ImageSpec.Parse).Concat(members.Where(m => m.Policy == name).Select(m => m.Image)).ToHashSet();
+        foreach (var text in policy.Pool)
+        {
+            var (pool, ns) = text.Split('/') is [var p, var n] ? (p, n) : (text, "");
+            images.UnionWith((await cluster.ListImagesAsync(pool, ns, stop)).Where(PoolImages.IsDisk).Select(i => new ImageSpec(pool, ns, i)));
+        }
+
+        return images;
+    }
+
+    [LoggerMessage(4050, LogLevel.Information, "the schedule of policy '{Policy}' waits: {Why}")]
+    private partial void LogFailed(string policy, string why);
+}

@@ -1,0 +1,119 @@
+using Microsoft.Extensions.Logging;
+using RbdBackup.Cli;
+using RbdBackup.Composition;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+using RbdBackup.Messaging;
+using RbdBackup.Observe;
+
+namespace RbdBackup.Worker;
+
+/// <summary>
+/// The worker's house: requests come in at <see cref="JobIntake"/>, notifications at <see cref="NotificationIntake"/> and <see cref="ReleaseIntake"/>, the
+/// hour at <see cref="Scheduler"/>, what others left at <see cref="Reconciler"/>; all work goes through the <see cref="Dispatcher"/>.
+/// </summary>
+internal sealed class WorkerHost(CommandContext context)
+{
+    private static readonly TimeSpan CatalogueInterval = TimeSpan.FromMinutes(5);
+
+    /// <summary>Runs until the token is cancelled; running jobs stop where another worker goes on.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        var (settings, time, services) = (context.Settings, context.Time, Services.Of(context));
+        var urls = QueueFactory.Urls(settings);
+        using var exporter = new MetricsExporter("RbdBackup");
+        using var metrics = new WorkerMetrics(time);
+        await using var repository = await services.OpenRepositoryAsync(create: true, stop);
+        await using var cluster = await services.ConnectAsync(stop);
+        await using var state = services.OpenState(cluster);
+        var runner = services.Backup(cluster, state, repository, services.Throttle());
+        using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, time, Log<Dispatcher>());
+        await using var queue = QueueFactory.Open(settings, context.Loggers, time);
+        var listeners = urls.Select(u => new NotificationListener(u, QueueFactory.Options(settings), time, Log<NotificationListener>())).ToList();
+
+        var meaning = NotificationIntake.Meaning(settings);
+        var jobs = new JobIntake(cluster, state, dispatcher, Log<JobIntake>());
+        var notifications = new NotificationIntake(settings, meaning, new Members(state), queue, time, Log<NotificationIntake>());
+        var releases = new ReleaseIntake(cluster, state, meaning, services.Naming, metrics, time, Log<ReleaseIntake>());
+        var reconciler = new Reconciler(cluster, state, runner, dispatcher, time, Log<Reconciler>());
+        var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>());
+        var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
+        await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
+        context.Note($"worker {Services.Holder} is up; health and metrics at {endpoint.Address}");
+
+        await UntilStoppedAsync(
+            [
+                t => queue.RunAsync(jobs.HandleAsync, settings.Jobs.Concurrency, t),
+                .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(notifications.HandleAsync, releases.HandleAsync, t))),
+                reconciler.RunAsync,
+                scheduler.RunAsync,
+                t => WatchCatalogueAsync(repository, metrics, t),
+            ],
+            stop);
+    }
+
+    private ILogger<T> Log<T>() => context.Loggers.CreateLogger<T>();
+
+    private HealthChecks Ready(PointRepository repository, IStateStore state, JobQueue queue, List<NotificationListener> listeners)
+    {
+        var ready = new HealthChecks(context.Time);
+        ready.Add("ceph", async cancel =>
+        {
+            await state.ReadAsync("ready", cancel);
+            return null;
+        });
+        ready.Add("store", async cancel =>
+        {
+            await repository.Store.CheckAsync(cancel);
+            return null;
+        });
+        ready.Add("broker", _ => Task.FromResult(
+            listeners.SelectMany(l => l.Status).Append(queue.Status).FirstOrDefault(s => s.State != LinkState.Connected) is { } link
+                ? $"{link.Name} at {link.Broker} is not connected: {link.LastError}"
+                : null));
+        return ready;
+    }
+
+    /// <summary>Reads the catalogue now and then: points that other workers and commands made count for the age of the last good one.</summary>
+    private async Task WatchCatalogueAsync(PointRepository repository, WorkerMetrics metrics, CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(CatalogueInterval, context.Time);
+        do
+        {
+            try
+            {
+                await foreach (var manifest in repository.ReadAllAsync(Keys.PointsPrefix, null, stop))
+                {
+                    metrics.Saw(manifest);
+                }
+            }
+            catch (RbdBackupException e) when (e.IsTransient)
+            {
+                context.Note($"warning: {e.Message}");
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stop));
+    }
+
+    /// <summary>One part that ends with an error ends all: a worker that does half of its work looks healthy and is not.</summary>
+    private static async Task UntilStoppedAsync(IReadOnlyList<Func<CancellationToken, Task>> parts, CancellationToken stop)
+    {
+        using var all = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var tasks = parts.Select(p => Task.Run(() => p(all.Token), CancellationToken.None)).ToList();
+        var first = await Task.WhenAny(tasks);
+        await all.CancelAsync();
+        try
+        {
+            await Task.WhenAll(tasks);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+        }
+
+        if (first.IsFaulted)
+        {
+            await first;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Repository;
+
+namespace RbdBackup.Worker;
+
+/// <summary>What the worker measures; the age of each disk's last good point is the one to alarm on.</summary>
+internal sealed class WorkerMetrics : IDisposable
+{
+    private readonly Meter _meter = new("RbdBackup");
+    private readonly ConcurrentDictionary<string, (Manifest Point, KeyValuePair<string, object?>[] Tags)> _last = new();
+    private readonly Counter<long> _backups;
+    private readonly Counter<long> _stored;
+    private readonly Counter<long> _data;
+    private readonly Histogram<double> _release;
+    private int _running;
+
+    public WorkerMetrics(TimeProvider time)
+    {
+        _backups = _meter.CreateCounter<long>("rbdbackup.backups", "{backup}", "Backups that ended, by result.");
+        _stored = _meter.CreateCounter<long>("rbdbackup.stored", "By", "Bytes put into the store.");
+        _data = _meter.CreateCounter<long>("rbdbackup.data", "By", "Bytes of changed data found.");
+        _release = _meter.CreateHistogram<double>("rbdbackup.release.duration", "s", "From a deletion's message to our snapshots gone.");
+        _meter.CreateObservableGauge("rbdbackup.jobs.running", () => Volatile.Read(ref _running), "{job}", "Jobs that run in this worker.");
+        _meter.CreateObservableGauge(
+            "rbdbackup.point.age", () => _last.Values.Select(l => new Measurement<double>((time.GetUtcNow() - l.Point.Created).TotalSeconds, l.Tags)),
+            "s", "The age of a disk's last good point.");
+    }
+
+    /// <summary>Counts a job as running until the result is disposed.</summary>
+    public IDisposable Running(ImageSpec image)
+    {
+        Interlocked.Increment(ref _running);
+        return new Leave(this);
+    }
+
+    /// <summary>A point was committed.</summary>
+    public void Finished(Manifest point)
+    {
+        _backups.Add(1, new KeyValuePair<string, object?>("result", "ok"), new("kind", point.Kind == PointKind.Full ? "full" : "increment"));
+        _stored.Add(point.StoredBytes);
+        _data.Add(point.DataBytes);
+        Saw(point);
+    }
+
+    /// <summary>A backup failed.</summary>
+    public void Failed(ImageSpec image, ErrorKind kind) =>
+        _backups.Add(1, new KeyValuePair<string, object?>("result", "failed"), new("error", kind.ToString()));
+
+    /// <summary>A release was done.</summary>
+    public void Released(TimeSpan took) => _release.Record(took.TotalSeconds);
+
+    /// <summary>A disk's newest point is this one, unless a newer is known.</summary>
+    public void Saw(Manifest point) => _last.AddOrUpdate(
+        point.Disk.Key,
+        _ => (point, [new("pool", point.Disk.Pool), new("image", point.Disk.Name), new("policy", point.Policy ?? ""), new("project", point.AskedBy.Project ?? "")]),
+        (_, known) => known.Point.Created >= point.Created ? known : (point, known.Tags));
+
+    /// <inheritdoc/>
+    public void Dispose() => _meter.Dispose();
+
+    private sealed class Leave(WorkerMetrics metrics) : IDisposable
+    {
+        public void Dispose() => Interlocked.Decrement(ref metrics._running);
+    }
+}
