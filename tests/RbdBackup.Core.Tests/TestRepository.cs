@@ -62,6 +62,13 @@ internal sealed class TestRepository : IAsyncDisposable
         var attempt = AttemptId.New();
         var plan = await PutPlanAsync(head, extents, attempt);
         var segments = await PutSegmentsAsync(image, extents, head, attempt, plan);
+        return await FinishAsync(head, extents, attempt, plan, segments) with { Policy = policy };
+    }
+
+    /// <summary>Stores what follows the segments, whichever attempts made them, and gives the manifest to commit.</summary>
+    public async Task<Manifest> FinishAsync(
+        PlanHead head, IReadOnlyList<Extent> extents, AttemptId attempt, ObjectReference plan, IReadOnlyList<StoredSegment> segments)
+    {
         var runs = PointIndex.Runs(head.Point, segments);
         var entries = PointIndex.Entries(Cutter.Cut(extents, head.Cut), segments, runs);
         var index = await Repository.PutAsync(Keys.Index(head.Point, attempt), PointIndex.Write(head.Point, runs, entries, Codec), CancellationToken.None);
@@ -80,7 +87,6 @@ internal sealed class TestRepository : IAsyncDisposable
             Plan = plan,
             Index = index,
             References = references,
-            Policy = policy,
         };
     }
 

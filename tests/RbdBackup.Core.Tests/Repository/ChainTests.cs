@@ -134,13 +134,52 @@ public sealed class ChainTests
         var image = Array.Empty<byte>();
         foreach (var point in new[] { full, unchanged, increment })
         {
-            var stream = await Tool.RunAsync("sh", ["-c", "cat \"$1\"/[0-9]* | zstd -dc", "sh", Path.Combine(test.Folder, Keys.PointData(point.Point))], default);
+            var stream = await ZstdAsync(test, point);
             Assert.Equal(await test.ExportAsync(point), stream);
             image = await Images.ApplyAsync(image, stream);
         }
 
         Assert.Equal(after, image);
     }
+
+    [Theory]
+    [InlineData("none")]
+    [InlineData("zstd:3")]
+    public async Task Segments_of_two_attempts_at_one_plan_make_one_point(string codec)
+    {
+        await using var test = await TestRepository.OpenAsync(codec);
+        var image = new byte[400_000];
+        new Random(13).NextBytes(image);
+        Extent[] extents = [new(0, image.Length, true)];
+        var head = test.Head(image.Length);
+        var (dead, second) = (AttemptId.New(), AttemptId.New());
+        var plan = await test.PutPlanAsync(head, extents, dead);
+        foreach (var stored in await test.PutSegmentsAsync(image, extents, head, dead, plan))
+        {
+            if (stored.Number % 3 == 1)
+            {
+                await test.Store.DeleteAsync(Keys.Segment(head.Point, stored.Number, dead), CancellationToken.None);
+            }
+        }
+
+        var adopted = await new SegmentStore(test.Repository, head.Point, second, plan).FindAsync(CancellationToken.None);
+        var made = await test.PutSegmentsAsync(image, extents, head, second, plan);
+        foreach (var number in adopted.Keys)
+        {
+            await test.Store.DeleteAsync(Keys.Segment(head.Point, number, second), CancellationToken.None);
+        }
+
+        var point = await test.FinishAsync(head, extents, second, plan, [.. made.Select(m => adopted.GetValueOrDefault(m.Number, m))]);
+        await test.Repository.CommitAsync(point, CancellationToken.None);
+        Assert.Contains((await test.Repository.ReadReferencesAsync(point, CancellationToken.None)).Segments, r => r.Attempt == dead);
+        var exported = await test.ExportAsync(point);
+        AssertSame(image, await Images.ApplyAsync([], exported));
+        AssertSame(image, await Images.ApplyAsync([], await test.ExportFullAsync(point)));
+        Assert.Equal(exported, await ZstdAsync(test, point));
+    }
+
+    private static Task<byte[]> ZstdAsync(TestRepository test, Manifest point) =>
+        Tool.RunAsync("sh", ["-c", "cat \"$1\"/[0-9]* | zstd -dc", "sh", Path.Combine(test.Folder, Keys.PointData(point.Point))], default);
 
     private static void AssertSame(byte[] expected, byte[] actual) => Assert.True(expected.AsSpan().SequenceEqual(actual));
 }
