@@ -19,6 +19,7 @@ public sealed class ChainTests
     public async Task Every_point_of_a_chain_gives_the_image_back(string codec, int seed)
     {
         await using var test = await TestRepository.OpenAsync(codec);
+        using var second = new SecondReader(test.Folder);
         var random = new Random(seed);
         var (image, replayed, below) = (Array.Empty<byte>(), Array.Empty<byte>(), (Manifest?)null);
         for (var n = 0; n < 5; n++)
@@ -28,6 +29,7 @@ public sealed class ChainTests
             replayed = await Images.ApplyAsync(replayed, await test.ExportAsync(point));
             AssertSame(next, replayed);
             AssertSame(next, await Images.ApplyAsync([], await test.ExportFullAsync(point)));
+            AssertSame(next, second.ReadImage(Keys.Manifest(point.Disk.Key, point.Point, 1, point.Attempt, point.Kind, point.StoredBytes)));
             (image, below) = (next, point);
         }
     }
