@@ -15,7 +15,7 @@ public sealed class FrameSource(IObjectStore store, IFrameCodec codec)
     public async Task<DecodedFrame> FetchAsync(SegmentRun run, FrameAddress address, CancellationToken cancel)
     {
         var key = Keys.Segment(run.Point, address.Segment, run.Attempt);
-        if (address.Length > MaxFrame || address.Segment < run.First || address.Segment > run.Last)
+        if (address.Offset < 0 || address.Length is <= 0 or > MaxFrame || address.Segment < run.First || address.Segment > run.Last)
         {
             throw RepositoryFormat.Corrupt(key, "is named by an index that makes no sense");
         }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
 namespace RbdBackup.Core.Repository;
@@ -31,7 +32,7 @@ public static class Pages
     }
 
     /// <summary>Fetches a page.</summary>
-    /// <exception cref="Model.RbdBackupException">NotFound; Corrupt.</exception>
+    /// <exception cref="RbdBackupException">NotFound; Corrupt.</exception>
     public static async Task<byte[]> ReadAsync(IObjectStore store, string key, Page page, IFrameCodec codec, CancellationToken cancel)
     {
         if (page.Length is <= 0 or > 2 * MaxPlain || page.PlainLength is <= 0 or > MaxPlain || page.Count is <= 0 or > MaxEntries || page.Offset < 0)
@@ -42,7 +43,15 @@ public static class Pages
         var frame = new byte[page.Length];
         await store.GetRangeAsync(key, page.Offset, frame, cancel);
         var plain = new byte[page.PlainLength];
-        codec.Decompress(frame, plain);
+        try
+        {
+            codec.Decompress(frame, plain);
+        }
+        catch (RbdBackupException e)
+        {
+            throw RepositoryFormat.Corrupt(key, $"has a damaged page at byte {page.Offset}: {e.Message}", e);
+        }
+
         return Convert.ToHexStringLower(SHA256.HashData(plain)) == page.Sha256
             ? plain
             : throw RepositoryFormat.Corrupt(key, $"has a damaged page at byte {page.Offset}");

@@ -99,6 +99,7 @@ public sealed class PageTests : IAsyncLifetime
             catch (RbdBackupException e)
             {
                 Assert.Equal(ErrorKind.Corrupt, e.Kind);
+                Assert.Contains(stored.Key, e.Message, StringComparison.Ordinal);
             }
         }
 
