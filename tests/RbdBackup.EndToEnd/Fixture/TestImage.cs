@@ -1,4 +1,5 @@
 using RbdBackup.Ceph;
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
@@ -88,6 +89,7 @@ public sealed class TestImage(CephCluster admin, ImageSpec spec) : IAsyncDisposa
         }
 
         await SweepAsync();
+        await RemoveStateAsync(StateKeys.Restore(spec));
     }
 
     private async Task SweepAsync()
@@ -96,14 +98,14 @@ public sealed class TestImage(CephCluster admin, ImageSpec spec) : IAsyncDisposa
         {
             try
             {
-                await UseAsync(async image =>
+                var info = await InfoAsync();
+                foreach (var snapshot in info.Snapshots)
                 {
-                    foreach (var snapshot in (await image.GetInfoAsync(default)).Snapshots)
-                    {
-                        await image.RemoveSnapshotAsync(snapshot.Id, default);
-                    }
-                });
+                    await RemoveSnapshotAsync(snapshot.Id);
+                }
+
                 await admin.RemoveAsync(spec, default);
+                await RemoveStateAsync(StateKeys.Image(info.PoolId, info.ImageId));
             }
             catch (CephException e) when (tries > 0 && e.Kind is ErrorKind.Busy or ErrorKind.Refused)
             {
@@ -112,4 +114,8 @@ public sealed class TestImage(CephCluster admin, ImageSpec spec) : IAsyncDisposa
             }
         }
     }
+
+    /// <summary>Removes our records of the image; most images have none.</summary>
+    private static Task<string> RemoveStateAsync(string name) => Tool.BashAsync(
+        "rados --name client.admin --pool rbdbackup --namespace rbdbackup rm \"$1\" 2>/dev/null || true", name);
 }
