@@ -26,7 +26,9 @@ internal sealed class BackupAttempt(
         }
 
         var (plan, reference) = await PlanAsync(image, info, job, points, progress, cancel);
+        Checkpoints.Pass("backup.planned");
         var segments = await ExportAsync(image, plan, reference, progress, cancel);
+        Checkpoints.Pass("backup.exported");
         var metadata = await image.GetMetadataAsync(cancel);
         await CheckIdsAsync(spec, info, plan, cancel);
         return await CommitAsync(info, job, plan, reference, segments, metadata, cancel);
@@ -42,8 +44,10 @@ internal sealed class BackupAttempt(
             job = job with { SnapshotId = present?.Id ?? await image.CreateSnapshotAsync(job.SnapshotName, cancel) };
         }
 
+        Checkpoints.Pass("backup.snapshot");
         job = job with { State = JobState.Running };
         await jobs.SaveAsync(job, cancel);
+        Checkpoints.Pass("backup.recorded");
         return job;
     }
 
@@ -147,6 +151,7 @@ internal sealed class BackupAttempt(
         var entries = PointIndex.Entries(Cutter.Cut(plan.Extents, head.Cut), segments, runs);
         var index = await repository.PutAsync(
             Keys.Index(head.Point, _attempt), PointIndex.Write(head.Point, runs, entries, repository.Codec), cancel);
+        Checkpoints.Pass("backup.indexed");
         var stored = segments.Sum(s => s.Length);
         var key = Keys.Manifest(head.Disk.Key, head.Point, 1, _attempt, head.Kind, stored);
         var references = await repository.PutReferencesAsync(
@@ -183,9 +188,12 @@ internal sealed class BackupAttempt(
             Policy = job.Policy,
             Tool = options.Tool,
         };
+        Checkpoints.Pass("backup.referenced");
         await RefuseIfVoidAsync(manifest, cancel);
         await repository.CommitAsync(manifest, cancel);
+        Checkpoints.Pass("backup.manifest");
         await jobs.SaveAsync(job with { State = JobState.Committed }, cancel);
+        Checkpoints.Pass("backup.committed");
         return manifest;
     }
 

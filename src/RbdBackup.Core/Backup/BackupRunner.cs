@@ -159,6 +159,7 @@ public sealed partial class BackupRunner(
             Holder = options.Holder,
         };
         await jobs.SaveAsync(job, cancel);
+        Checkpoints.Pass("backup.intent");
         return job;
     }
 

@@ -52,6 +52,7 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
             await RemoveSnapshotsAsync(spec, s => s.Id < manifest.Snapshot.Id && options.SnapshotName.PointOf(s.Name) is not null, cancel);
         }
 
+        Checkpoints.Pass("backup.released");
         await EndAsync(job with { State = JobState.Finished, LastError = null }, cancel);
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 
@@ -62,7 +63,9 @@ public sealed class PointExporter(IImage image, FrameEncoder encoder, SegmentSto
                 onRead(frame.DataBytes);
             }
 
-            return await segments.PutAsync(cut, frames, cancel);
+            var stored = await segments.PutAsync(cut, frames, cancel);
+            Checkpoints.Pass("backup.segment");
+            return stored;
         }
         finally
         {

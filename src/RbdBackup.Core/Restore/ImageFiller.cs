@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -59,6 +60,7 @@ public sealed class ImageFiller(PointRepository repository, int writesInFlight)
         foreach (var (offset, data) in frame.Cut(pieces))
         {
             await target.WriteAsync(offset, data, cancel);
+            Checkpoints.Pass("restore.write");
             written.Add((offset, data.Length, SHA256.HashData(data.Span)));
         }
 

@@ -103,6 +103,7 @@ public sealed partial class RestoreRunner(
             Started = time.GetUtcNow(),
         };
         await records.SaveAsync(journal, cancel);
+        Checkpoints.Pass("restore.journal");
         return journal;
     }
 
@@ -114,21 +115,26 @@ public sealed partial class RestoreRunner(
             case RestoreStep.MakeScratch:
                 await cluster.RemoveAsync(journal.Scratch, cancel);
                 await cluster.CreateAsync(journal.Scratch, ask.Point.Size, ask.Point.Layout, cancel);
+                Checkpoints.Pass("restore.made");
                 journal = journal with { NewImageId = await cluster.FindImageIdAsync(journal.Scratch, cancel), Filled = false };
                 break;
             case RestoreStep.Fill:
                 var written = await FillAsync(journal, ask, chain, records, progress, cancel);
                 journal = journal with { Filled = true };
                 await records.SaveAsync(journal, cancel);
+                Checkpoints.Pass("restore.filled");
                 return (journal, written);
             case RestoreStep.MoveOldAside:
                 await _swapper.MoveOldAsideAsync(journal, ask, cancel);
+                Checkpoints.Pass("restore.aside");
                 break;
             case RestoreStep.MoveNewIn:
                 await cluster.RenameAsync(journal.Scratch, journal.TargetSpec.Name, cancel);
+                Checkpoints.Pass("restore.in");
                 break;
             case RestoreStep.TrashOld:
                 await _swapper.TrashAsync(journal.Aside, cancel);
+                Checkpoints.Pass("restore.trashed");
                 break;
             case RestoreStep.Conflict:
                 throw new RbdBackupException(
@@ -159,7 +165,9 @@ public sealed partial class RestoreRunner(
                 result = await new ImageFiller(repository, options.WritesInFlight).FillAsync(chain, target, check, progress, cancel);
             }
 
+            Checkpoints.Pass("restore.verified");
             snapshot = await target.CreateSnapshotAsync(name, cancel);
+            Checkpoints.Pass("restore.snapshot");
 
             // Metadata may hold QoS limits, which would slow the fill: it comes last.
             foreach (var (key, value) in ask.Point.ImageMetadata)
@@ -169,6 +177,7 @@ public sealed partial class RestoreRunner(
         }
 
         await records.BindAsync(journal, new RestoreBinding(ask.Point.Point, ask.Point.Disk.Key, snapshot, name), cancel);
+        Checkpoints.Pass("restore.bound");
         return result.WrittenBytes;
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -43,6 +44,7 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
             if (ripe.Contains(stored.Key))
             {
                 await DeleteAsync(stored.Key, dryRun, cancel);
+                Checkpoints.Pass("gc.deleted");
                 progress.Report("collect", ++deleted, 0, "{object}");
                 bytes += stored.Length;
             }
@@ -57,6 +59,7 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
         if (!dryRun)
         {
             await WriteListsAsync(found, cancel);
+            Checkpoints.Pass("gc.listed");
             await SweepAsync(Keys.GarbagePrefix, s => IsRipe(s.Key), false, cancel);
         }
 

@@ -1,3 +1,4 @@
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -85,6 +86,7 @@ public sealed class RotateRunner(PointRepository repository, Func<string?, Rotat
             foreach (var revision in revisions.OrderBy(r => r.Revision))
             {
                 await repository.Store.DeleteAsync(revision.Key, cancel);
+                Checkpoints.Pass("rotate.removed");
             }
 
             progress.Report("rotate", ++done, drops.Count, "{point}");

@@ -69,7 +69,10 @@ public sealed class Sandbox : IDisposable
     }
 
     /// <summary>Starts the command as a process of its own, which a test may kill.</summary>
-    public Process Start(params string[] arguments)
+    public Process Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
+
+    /// <summary>The same with environment variables of its own.</summary>
+    public Process Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var command = Path.ChangeExtension(typeof(RbdBackupCommandLine).Assembly.Location, null);
         var start = new ProcessStartInfo(command, [.. arguments, "--config-file", ConfigFile, "--json"])
@@ -77,6 +80,11 @@ public sealed class Sandbox : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         return Process.Start(start)!;
     }
 
