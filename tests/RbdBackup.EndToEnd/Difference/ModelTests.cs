@@ -161,7 +161,8 @@ public sealed class ModelTests(Mini mini, ITestOutputHelper output) : IClassFixt
 
             var (point, content) = scene.Points[random.Next(scene.Points.Count)];
             Log.Add($"restore point {scene.Points.Select(p => p.Point).ToList().IndexOf(point) + 1} in the image's place");
-            await scene.Sandbox.DoAsync("restore", point, "--replace", "--lose-snapshots");
+            var restored = await scene.Sandbox.DoAsync("restore", point, "--replace", "--lose-snapshots");
+            scene.Image.Replaced.Add(restored.GetProperty("replaced_image_id").GetString()!);
             _head = [.. content];
             _snapshots.Clear();
         }

@@ -10,6 +10,9 @@ public sealed class TestImage(CephCluster admin, ImageSpec spec) : IAsyncDisposa
 {
     public ImageSpec Spec => spec;
 
+    /// <summary>The ids of images that restores put into the trash in favour of this name; swept away with it.</summary>
+    public HashSet<string> Replaced { get; } = [];
+
     public override string ToString() => spec.ToString();
 
     /// <summary>Works on the open image as a guest would.</summary>
@@ -81,7 +84,7 @@ public sealed class TestImage(CephCluster admin, ImageSpec spec) : IAsyncDisposa
     {
         foreach (var replaced in await admin.TrashListAsync(spec.Pool, spec.Namespace, default))
         {
-            if (replaced.Name.Contains(spec.Name, StringComparison.Ordinal))
+            if (Replaced.Contains(replaced.ImageId))
             {
                 await SweepAsync();
                 await admin.TrashRestoreAsync(spec.Pool, spec.Namespace, replaced.ImageId, spec.Name, default);
