@@ -1,17 +1,14 @@
 namespace RbdBackup.EndToEnd.Failure;
 
-/// <summary>A restore killed at each of its steps, then the same command: the image under its name, the old one in the trash, nothing on the side.</summary>
-public sealed class KilledRestoreTests(Mini mini) : IClassFixture<Mini>
+/// <summary>
+/// A restore killed at each of its steps, then the same command: the image under its name, the old one in the trash, nothing on the side. The dead process's
+/// watch lasts for half a minute, so the steps are spread over classes, which run at the same time.
+/// </summary>
+public abstract class KilledRestore(Mini mini)
 {
     private const int Size = 4 << 20;
 
-    public static TheoryData<string> Steps => new(
-        "restore.journal", "restore.made", "restore.write", "restore.write:5", "restore.verified", "restore.snapshot", "restore.bound", "restore.filled",
-        "restore.aside", "restore.in", "restore.trashed");
-
-    [Theory]
-    [MemberData(nameof(Steps))]
-    public async Task A_replacing_restore_killed_anywhere_is_finished_by_the_same_command(string step)
+    protected async Task ReplaceAsync(string step)
     {
         using var sandbox = new Sandbox(Killed.Settings);
         await using var image = await mini.CreateAsync(Size);
@@ -32,6 +29,40 @@ public sealed class KilledRestoreTests(Mini mini) : IClassFixture<Mini>
         Assert.Equal("increment", next.GetProperty("kind").GetString());
         Assert.Equal(await image.ReadAsync(), await sandbox.ExportFullAsync(next.GetProperty("id").GetString()!));
     }
+}
+
+public sealed class KilledWhileMakingTests(Mini mini) : KilledRestore(mini), IClassFixture<Mini>
+{
+    [Theory]
+    [InlineData("restore.journal")]
+    [InlineData("restore.made")]
+    [InlineData("restore.write")]
+    [InlineData("restore.write:5")]
+    public Task The_same_command_finishes_it(string step) => ReplaceAsync(step);
+}
+
+public sealed class KilledWhileProvingTests(Mini mini) : KilledRestore(mini), IClassFixture<Mini>
+{
+    [Theory]
+    [InlineData("restore.verified")]
+    [InlineData("restore.snapshot")]
+    [InlineData("restore.bound")]
+    [InlineData("restore.filled")]
+    public Task The_same_command_finishes_it(string step) => ReplaceAsync(step);
+}
+
+public sealed class KilledWhileSwappingTests(Mini mini) : KilledRestore(mini), IClassFixture<Mini>
+{
+    [Theory]
+    [InlineData("restore.aside")]
+    [InlineData("restore.in")]
+    [InlineData("restore.trashed")]
+    public Task The_same_command_finishes_it(string step) => ReplaceAsync(step);
+}
+
+public sealed class KilledAndUndoneTests(Mini mini) : IClassFixture<Mini>
+{
+    private const int Size = 4 << 20;
 
     [Theory]
     [InlineData("restore.made")]
@@ -53,6 +84,11 @@ public sealed class KilledRestoreTests(Mini mini) : IClassFixture<Mini>
         Assert.Equal(old, (await image.InfoAsync()).ImageId);
         Assert.Equal(content, await image.ReadAsync());
     }
+}
+
+public sealed class KilledToNewNameTests(Mini mini) : IClassFixture<Mini>
+{
+    private const int Size = 4 << 20;
 
     [Theory]
     [InlineData("restore.made")]

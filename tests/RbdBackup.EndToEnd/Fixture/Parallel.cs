@@ -1,2 +1,2 @@
 // The tests wait for the cluster much longer than they compute.
-[assembly: CollectionBehavior(MaxParallelThreads = 4)]
+[assembly: CollectionBehavior(MaxParallelThreads = 8)]
