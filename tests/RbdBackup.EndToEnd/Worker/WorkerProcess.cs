@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using RabbitMQ.Client;
+
+namespace RbdBackup.EndToEnd.Worker;
+
+/// <summary>
+/// A worker in a process of its own, with queues and a state namespace of its own: it takes up what other tests leave in theirs otherwise. The cephx users
+/// may use one namespace only, so it runs as the admin.
+/// </summary>
+internal sealed class WorkerProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private readonly StringBuilder _log = new();
+    private readonly Process _process;
+
+    private WorkerProcess(Process process)
+    {
+        _process = process;
+        _process.ErrorDataReceived += (_, line) =>
+        {
+            lock (_log)
+            {
+                _log.AppendLine(line.Data);
+            }
+        };
+        _process.BeginErrorReadLine();
+    }
+
+    public static string[] Settings(string name) =>
+    [
+        "ceph.user=client.admin", $"ceph.state_namespace={name}", "ceph.lease_duration=5s", $"notifications.queue_prefix={name}",
+        $"notifications.transport_url={Mini.AmqpUrl.Replace("amqp:", "rabbit:", StringComparison.Ordinal)}", "http.port=0",
+        "repository.segment_size=1MiB", "repository.frame_size=64KiB", "repository.uploads=1",
+    ];
+
+    public static async Task<WorkerProcess> StartAsync(Sandbox sandbox, string? killAt = null)
+    {
+        var environment = killAt is null ? new Dictionary<string, string>() : new Dictionary<string, string> { ["RBDBACKUP_KILL_AT"] = killAt };
+        var worker = new WorkerProcess(sandbox.Start(environment, "worker"));
+        await UntilAsync("the worker's queues", () => Task.FromResult(worker.Has("release: connected") && worker.Has("notifications: connected")), worker);
+        return worker;
+    }
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>Waits for a condition; fails with the worker's log.</summary>
+    public static async Task UntilAsync(string what, Func<Task<bool>> holds, WorkerProcess worker)
+    {
+        for (var from = Stopwatch.StartNew(); !await holds();)
+        {
+            Assert.True(from.Elapsed < Patience, $"waited in vain for {what}; the worker's log:\n{worker._log}");
+            await Task.Delay(200);
+        }
+    }
+
+    /// <summary>The points of the repository.</summary>
+    public static async Task<List<JsonElement>> PointsAsync(Sandbox sandbox)
+    {
+        var result = await sandbox.RunAsync("list");
+        return result.ExitCode == 0 ? [.. result.Json.EnumerateArray()] : [];
+    }
+
+    /// <summary>Publishes as a service does: topic exchange that is not durable, routing key of its topic and priority.</summary>
+    public static async Task PublishAsync(string exchange, byte[] body, string key = "notifications.info")
+    {
+        await using var connection = await new ConnectionFactory { Uri = new Uri(Mini.AmqpUrl) }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
+        await channel.ExchangeDeclareAsync(exchange, "topic", durable: false);
+        await channel.BasicPublishAsync(exchange, key, true, new BasicProperties { ContentType = "application/json", ContentEncoding = "utf-8" }, body);
+    }
+
+    /// <summary>A captured message, with a text in it replaced and its payload changed.</summary>
+    public static byte[] Message(string capture, string from, string to, Action<JsonNode>? change = null)
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "RbdBackup.sln")))
+        {
+            folder = folder.Parent!;
+        }
+
+        var file = Path.Combine(folder.FullName, "tests/RbdBackup.OpenStack.Tests/Captures", capture);
+        var envelope = JsonNode.Parse(JsonNode.Parse(File.ReadAllText(file))!["body"]!.GetValue<string>())!;
+        var message = JsonNode.Parse(envelope["oslo.message"]!.GetValue<string>())!;
+        var old = message["payload"]![from]!.GetValue<string>();
+        message = JsonNode.Parse(message.ToJsonString().Replace(old, to, StringComparison.Ordinal))!;
+        message["message_id"] = Guid.NewGuid().ToString();
+        message["_context_request_id"] = $"req-{Guid.NewGuid()}";
+        change?.Invoke(message["payload"]!);
+        envelope["oslo.message"] = message.ToJsonString();
+        return Encoding.UTF8.GetBytes(envelope.ToJsonString());
+    }
+
+    /// <summary>Nova's message that a server's metadata names a policy.</summary>
+    public static byte[] Policy(string server, string policy) => Message(
+        "nova-legacy-compute.instance.update.2.json", "instance_id", server, p => p["metadata"] = new JsonObject { ["backup_policy"] = policy });
+
+    /// <summary>Stops it in order; it must end by itself.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            await Tool.RunAsync("kill", "-TERM", $"{_process.Id}");
+            using var patience = new CancellationTokenSource(Patience);
+            await _process.WaitForExitAsync(patience.Token);
+        }
+
+        _process.Dispose();
+    }
+
+    private bool Has(string text)
+    {
+        lock (_log)
+        {
+            return _log.ToString().Contains(text, StringComparison.Ordinal);
+        }
+    }
+}
