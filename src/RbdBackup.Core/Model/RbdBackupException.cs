@@ -48,17 +48,28 @@ public class RbdBackupException : Exception
         : base(message, inner)
     {
         Kind = kind;
-        Remedy = remedy;
+        Remedy = remedy ?? Usual(kind);
     }
 
     /// <summary>The kind of failure.</summary>
     public ErrorKind Kind { get; }
 
-    /// <summary>What a person can do about it, one sentence; null where the message already says so.</summary>
+    /// <summary>What a person can do about it, in a sentence; where nobody said, what usually helps with errors of its kind; null where nothing usually does.</summary>
     public string? Remedy { get; }
 
     /// <summary>The process's exit code for this error.</summary>
     public int ExitCode => (int)Kind;
+
+    private static string? Usual(ErrorKind kind) => kind switch
+    {
+        ErrorKind.NotFound => "Check the name, and that the pool, image or bucket is there.",
+        ErrorKind.Busy => "Wait until the other one is done, then run it again.",
+        ErrorKind.Permission => "Check the user, its keyring or keys, and its capabilities (docs/operations.md).",
+        ErrorKind.Unavailable => "Check that it is up and can be reached, then run it again.",
+        ErrorKind.Corrupt => "Nothing was changed. 'rbdbackup list' shows other points; 'backup --full' makes a new one.",
+        ErrorKind.NoSpace => "Make room, then run it again: it goes on where it stopped.",
+        _ => null,
+    };
 
     /// <summary>True where trying the same again later may succeed.</summary>
     public virtual bool IsTransient => Kind is ErrorKind.Unavailable or ErrorKind.Busy;
