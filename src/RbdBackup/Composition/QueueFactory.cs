@@ -15,8 +15,12 @@ internal static class QueueFactory
     /// <summary>The configured brokers; at least one.</summary>
     public static IReadOnlyList<TransportUrl> Urls(RbdBackupSettings settings) =>
         settings.Notifications.TransportUrl.Count > 0
-            ? [.. settings.Notifications.TransportUrl.Select(TransportUrl.Parse)]
+            ? [.. settings.Notifications.TransportUrl.Select(TransportUrl.Parse).Select(u => WithAuthority(u, settings.Notifications.CaFile))]
             : throw new RbdBackupException(ErrorKind.Usage, "no broker is configured", "Set [notifications] transport_url = rabbit://user:password@host:5672/vhost.");
+
+    /// <summary>A broker that is reached with TLS, and whose URL names no authority, is checked against the configured one.</summary>
+    private static TransportUrl WithAuthority(TransportUrl url, string? caFile) =>
+        url.Tls is { CaFile: null } tls && caFile is not null ? url with { Tls = tls with { CaFile = caFile } } : url;
 
     /// <summary>How brokers are used.</summary>
     public static MessagingOptions Options(RbdBackupSettings settings) => new()
