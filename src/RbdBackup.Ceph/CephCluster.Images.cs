@@ -22,13 +22,12 @@ public sealed partial class CephCluster
     }
 
     /// <inheritdoc/>
-    public async Task<string?> FindImageIdAsync(ImageSpec spec, CancellationToken cancel)
+    public async Task<ImageInfo?> FindAsync(ImageSpec spec, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(spec);
         try
         {
-            await using var image = await OpenAsync(spec, writable: false, cancel);
-            return ((CephImage)image).ImageId;
+            return await Calls.RunAsync("rbd_open_read_only", spec.ToString(), () => CephImage.Look(this, spec), cancel);
         }
         catch (CephException e) when (e.Kind == ErrorKind.NotFound && e.Call == "rbd_open_read_only")
         {
@@ -41,6 +40,13 @@ public sealed partial class CephCluster
     {
         ArgumentNullException.ThrowIfNull(spec);
         return await Calls.RunAsync("rbd_open", spec.ToString(), () => CephImage.OpenByName(this, spec, writable), cancel);
+    }
+
+    /// <inheritdoc/>
+    public async Task<(IImage Image, ImageInfo Info)> OpenSnapshotAsync(ImageSpec spec, ulong snapshotId, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return await Calls.RunAsync("rbd_open_read_only", spec.ToString(), () => CephImage.OpenSnapshot(this, spec, snapshotId), cancel);
     }
 
     /// <summary>Opens an image by its id, whatever its name is now, or in the trash.</summary>

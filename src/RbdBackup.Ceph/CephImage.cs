@@ -60,6 +60,29 @@ public sealed partial class CephImage : IImage, IDisposable
             handle => new ImageSpec(pool, @namespace, ReadName(handle, subject)), writable);
     }
 
+    /// <summary>What an image is, looked at through a handle that is closed again: one call, for what is asked often.</summary>
+    internal static ImageInfo Look(CephCluster cluster, ImageSpec spec)
+    {
+        using var image = OpenByName(cluster, spec, writable: false);
+        return image.ReadInfo(image._handle, null);
+    }
+
+    /// <summary>An image shown at a snapshot, and what it is there.</summary>
+    internal static (IImage Image, ImageInfo Info) OpenSnapshot(CephCluster cluster, ImageSpec spec, ulong snapshotId)
+    {
+        var image = OpenByName(cluster, spec, writable: false);
+        try
+        {
+            image._shown = snapshotId;
+            return (image, image.ReadInfo(image._handle, snapshotId));
+        }
+        catch
+        {
+            image.Dispose();
+            throw;
+        }
+    }
+
     private static CephImage Open(
         CephCluster cluster, string pool, string @namespace, Func<IoContextHandle, ImageHandle> open,
         Func<ImageHandle, ImageSpec> name, bool writable)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using RbdBackup.Core.Model;
@@ -32,6 +33,27 @@ public abstract class FrameCodec : IFrameCodec, IDisposable
 
     /// <inheritdoc/>
     public abstract int Compress(ReadOnlySpan<byte> plain, Span<byte> frame);
+
+    /// <inheritdoc/>
+    public virtual void Compress(PieceList plain, PieceList frame)
+    {
+        var together = ArrayPool<byte>.Shared.Rent(checked((int)plain.Length));
+        try
+        {
+            var at = 0;
+            foreach (var piece in plain.Pieces)
+            {
+                piece.CopyTo(together.AsMemory(at));
+                at += piece.Length;
+            }
+
+            frame.Advance(Compress(together.AsSpan(0, at), frame.GetSpan(MaxCompressedLength(at))));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(together);
+        }
+    }
 
     /// <inheritdoc/>
     /// <remarks>Needs no memory beyond <paramref name="plain"/>, whatever window the frame declares, and writes nowhere else.</remarks>

@@ -52,15 +52,15 @@ public sealed class ClusterTests(CephFixture ceph)
     public async Task An_image_is_listed_found_opened_by_id_renamed_and_removed_twice()
     {
         await using var test = await ceph.CreateImageAsync(4 * Mib);
-        var id = await ceph.Backup.FindImageIdAsync(test.Spec, default);
+        var id = (await ceph.Backup.FindAsync(test.Spec, default))!.ImageId;
         Assert.NotNull(id);
         Assert.Contains(test.Spec.Name, await ceph.Backup.ListImagesAsync(CephFixture.Pool, "", default));
 
         var renamed = test.Spec.WithName(CephFixture.NewName());
         await ceph.Restore.RenameAsync(test.Spec, renamed.Name, default);
 
-        Assert.Null(await ceph.Backup.FindImageIdAsync(test.Spec, default));
-        Assert.Equal(id, await ceph.Backup.FindImageIdAsync(renamed, default));
+        Assert.Null(await ceph.Backup.FindAsync(test.Spec, default));
+        Assert.Equal(id, (await ceph.Backup.FindAsync(renamed, default))!.ImageId);
         await using (var image = await ceph.Backup.OpenByIdAsync(CephFixture.Pool, "", id, writable: false, default))
         {
             Assert.Equal(renamed, image.Spec);
@@ -68,7 +68,7 @@ public sealed class ClusterTests(CephFixture ceph)
 
         await ceph.Restore.RemoveAsync(renamed, default);
         await ceph.Restore.RemoveAsync(renamed, default);
-        Assert.Null(await ceph.Backup.FindImageIdAsync(renamed, default));
+        Assert.Null(await ceph.Backup.FindAsync(renamed, default));
     }
 
     [Fact]
@@ -79,7 +79,7 @@ public sealed class ClusterTests(CephFixture ceph)
 
         await FailsAsync(ErrorKind.NotFound, () => ceph.Backup.OpenAsync(missing, false, default));
         await FailsAsync(ErrorKind.NotFound, () => ceph.Backup.ListImagesAsync("no-such-pool", "", default));
-        await FailsAsync(ErrorKind.NotFound, () => ceph.Backup.FindImageIdAsync(missing with { Pool = "no-such-pool" }, default));
+        await FailsAsync(ErrorKind.NotFound, () => ceph.Backup.FindAsync(missing with { Pool = "no-such-pool" }, default));
         await FailsAsync(ErrorKind.NotFound, () => ceph.Restore.RenameAsync(missing, "other", default));
         await FailsAsync(ErrorKind.Refused, () => ceph.Restore.CreateAsync(test.Spec, Mib, CephFixture.UsualLayout, default));
     }
@@ -109,7 +109,7 @@ public sealed class ClusterTests(CephFixture ceph)
     public async Task The_trash_keeps_an_image_with_its_deferment_and_gives_it_back()
     {
         await using var test = await ceph.CreateImageAsync(4 * Mib);
-        var id = (await ceph.Backup.FindImageIdAsync(test.Spec, default))!;
+        var id = (await ceph.Backup.FindAsync(test.Spec, default))!.ImageId;
 
         await ceph.Restore.TrashMoveAsync(test.Spec, TimeSpan.FromDays(3), default);
 
@@ -118,7 +118,7 @@ public sealed class ClusterTests(CephFixture ceph)
         Assert.Equal(TimeSpan.FromDays(3), entry.DefermentEnd - entry.DeletedAt);
 
         await ceph.Restore.TrashRestoreAsync(CephFixture.Pool, "", id, test.Spec.Name, default);
-        Assert.Equal(id, await ceph.Backup.FindImageIdAsync(test.Spec, default));
+        Assert.Equal(id, (await ceph.Backup.FindAsync(test.Spec, default))!.ImageId);
 
         await ceph.Restore.TrashMoveAsync(test.Spec, TimeSpan.FromDays(3), default);
         await ceph.Restore.TrashRemoveAsync(CephFixture.Pool, "", id, default);

@@ -30,7 +30,7 @@ public sealed class ImageInfoTests(CephFixture ceph)
         Assert.Equal(layout, info.Layout);
         Assert.Equal((10L * Mib, 0UL, null, false, false), (info.Size, info.Flags, info.Parent, info.Migrating, info.MirrorNonPrimary));
         Assert.Equal(await ceph.Backup.GetPoolIdAsync(CephFixture.Pool, default), info.PoolId);
-        Assert.Equal(await ceph.Backup.FindImageIdAsync(test.Spec, default), info.ImageId);
+        Assert.Equal((await ceph.Backup.FindAsync(test.Spec, default))!.ImageId, info.ImageId);
         Assert.Empty(info.Snapshots);
     }
 
@@ -101,7 +101,7 @@ public sealed class ImageInfoTests(CephFixture ceph)
             Assert.Equal(
                 new ImageParent(
                     await ceph.Backup.GetPoolIdAsync(CephFixture.Pool, default), CephFixture.Pool, "",
-                    (await ceph.Backup.FindImageIdAsync(parent.Spec, default))!, parent.Spec.Name, golden, "golden", 4 * Mib),
+                    (await ceph.Backup.FindAsync(parent.Spec, default))!.ImageId, parent.Spec.Name, golden, "golden", 4 * Mib),
                 found);
         }
 

@@ -29,7 +29,7 @@ public sealed class TestImage(CephFixture ceph, ImageSpec spec) : IAsyncDisposab
     /// the way.</summary>
     public async ValueTask DisposeAsync()
     {
-        for (var tries = 100; await ceph.Restore.FindImageIdAsync(spec, default) is not null; tries--)
+        for (var tries = 100; await ceph.Restore.FindAsync(spec, default) is not null; tries--)
         {
             try
             {

@@ -156,7 +156,7 @@ internal sealed class TestRepository : IAsyncDisposable
             Layout = new ImageLayout(22, 61, 1 << 22, 1, null),
             ImageMetadata = new Dictionary<string, string> { ["conf_rbd_qos_iops_limit"] = "100" },
             Codec = head.Codec,
-            Hash = "sha256",
+            Hash = "xxh128",
             Segments = 0,
             DataBytes = 0,
             ZeroBytes = 0,

@@ -16,9 +16,8 @@ internal sealed class BackupAttempt(
     public async Task<Manifest> RunAsync(ImageSpec spec, JobRecord job, IProgressReporter progress, CancellationToken cancel)
     {
         job = await SnapshotAsync(spec, job with { Attempt = _attempt }, cancel);
-        await using var image = await cluster.OpenAsync(spec, writable: false, cancel);
-        await image.ShowSnapshotAsync(job.SnapshotId, cancel);
-        var info = await image.GetInfoAsync(cancel);
+        var (opened, info) = await cluster.OpenSnapshotAsync(spec, job.SnapshotId!.Value, cancel);
+        await using var image = opened;
         var points = await new BaseFinder(cluster.Fsid, repository, jobs).FindAsync(info, cancel);
         if (points.Committed.FirstOrDefault(m => m.Point == job.Point) is { } done)
         {
@@ -39,9 +38,8 @@ internal sealed class BackupAttempt(
     {
         if (job.SnapshotId is null)
         {
-            await using var image = await cluster.OpenAsync(spec, writable: true, cancel);
-            var present = (await image.GetInfoAsync(cancel)).Snapshots.FirstOrDefault(s => s.Name == job.SnapshotName);
-            job = job with { SnapshotId = present?.Id ?? await image.CreateSnapshotAsync(job.SnapshotName, cancel) };
+            var present = job.Tries == 1 ? null : (await cluster.FindAsync(spec, cancel))?.Snapshots.FirstOrDefault(s => s.Name == job.SnapshotName);
+            job = job with { SnapshotId = present?.Id ?? await CreateSnapshotAsync(spec, job.SnapshotName, cancel) };
         }
 
         Checkpoints.Pass("backup.snapshot");
@@ -49,6 +47,12 @@ internal sealed class BackupAttempt(
         await jobs.SaveAsync(job, cancel);
         Checkpoints.Pass("backup.recorded");
         return job;
+    }
+
+    private async Task<ulong> CreateSnapshotAsync(ImageSpec spec, string name, CancellationToken cancel)
+    {
+        await using var image = await cluster.OpenAsync(spec, writable: true, cancel);
+        return await image.CreateSnapshotAsync(name, cancel);
     }
 
     private async Task<(PointPlan Plan, ObjectReference Reference)> PlanAsync(
@@ -119,18 +123,13 @@ internal sealed class BackupAttempt(
     /// <summary>A snapshot that was removed under an open handle reads as newer data, or zeros, without an error: so all ids are looked up afresh.</summary>
     private async Task CheckIdsAsync(ImageSpec spec, ImageInfo info, PointPlan plan, CancellationToken cancel)
     {
-        var why = await cluster.FindImageIdAsync(spec, cancel) != info.ImageId ? "the image is gone or was made anew" : null;
-        if (why is null)
-        {
-            await using var fresh = await cluster.OpenAsync(spec, writable: false, cancel);
-            var now = await fresh.GetInfoAsync(cancel);
-            var ids = now.Snapshots.Select(s => s.Id).ToHashSet();
-            why = now.ImageId != info.ImageId ? "the image was made anew"
-                : !ids.Contains(plan.Head.Snapshot.Id) ? $"its snapshot {plan.Head.Snapshot.Name} (id {plan.Head.Snapshot.Id}) was removed"
-                : plan.Head.Base is { } b && !ids.Contains(b.SnapshotId) ? $"the base snapshot (id {b.SnapshotId}) was removed"
-                : null;
-        }
-
+        var now = await cluster.FindAsync(spec, cancel);
+        var ids = now?.Snapshots.Select(s => s.Id).ToHashSet() ?? [];
+        var why = now is null ? "the image is gone"
+            : now.ImageId != info.ImageId ? "the image was made anew"
+            : !ids.Contains(plan.Head.Snapshot.Id) ? $"its snapshot {plan.Head.Snapshot.Name} (id {plan.Head.Snapshot.Id}) was removed"
+            : plan.Head.Base is { } b && !ids.Contains(b.SnapshotId) ? $"the base snapshot (id {b.SnapshotId}) was removed"
+            : null;
         if (why is null && plan.Head.Base is { } stands && (await repository.ReadDiskAsync(stands.Disk, null, cancel)).All(m => m.Point != stands.Point))
         {
             why = $"its base, point {stands.Point}, was removed from the repository";
@@ -159,7 +158,7 @@ internal sealed class BackupAttempt(
         var manifest = new Manifest
         {
             Format = RepositoryFormat.Version,
-            RequiredFeatures = [],
+            RequiredFeatures = [FrameHash.Name],
             Point = head.Point,
             Revision = 1,
             Attempt = _attempt,
@@ -175,7 +174,7 @@ internal sealed class BackupAttempt(
             Parent = info.Parent,
             ImageMetadata = metadata,
             Codec = repository.Codec.Name,
-            Hash = "sha256",
+            Hash = FrameHash.Name,
             Segments = segments.Count,
             DataBytes = segments.Sum(s => s.DataBytes),
             ZeroBytes = segments.Sum(s => s.ZeroBytes),

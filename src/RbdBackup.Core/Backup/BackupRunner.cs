@@ -165,15 +165,14 @@ public sealed partial class BackupRunner(
 
     private async Task<ImageInfo> LookAsync(ImageSpec spec, CancellationToken cancel)
     {
-        await using var image = await cluster.OpenAsync(spec, writable: false, cancel);
-        var info = await image.GetInfoAsync(cancel);
-        return info switch
+        return await cluster.FindAsync(spec, cancel) switch
         {
+            null => throw new RbdBackupException(ErrorKind.NotFound, $"there is no image {spec}", $"'rbd ls {spec.Pool}' shows the images of its pool."),
             { Migrating: true } => throw new RbdBackupException(
                 ErrorKind.Unsupported, $"{spec} is under 'rbd migration'", "Commit or abort the migration, then back it up."),
             { MirrorNonPrimary: true } => throw new RbdBackupException(
                 ErrorKind.Unsupported, $"{spec} is a mirror that is not primary", "Back up the primary image in its own cluster, or promote this one."),
-            _ => info,
+            var info => info,
         };
     }
 

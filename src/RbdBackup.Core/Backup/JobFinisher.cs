@@ -75,7 +75,7 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
     public async Task GiveUpAsync(ImageSpec spec, JobRecord job, JobState state, string why, CancellationToken cancel)
     {
         await repository.AbortAsync(Keys.Disk(cluster.Fsid, spec), job.Point, cancel);
-        if (job.OwnSnapshot && await cluster.FindImageIdAsync(spec, cancel) is not null)
+        if (job.OwnSnapshot)
         {
             await RemoveSnapshotsAsync(spec, s => s.Name == job.SnapshotName, cancel);
         }
@@ -104,8 +104,14 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
 
     private async Task RemoveSnapshotsAsync(ImageSpec spec, Func<ImageSnapshot, bool> which, CancellationToken cancel)
     {
+        var snapshots = (await cluster.FindAsync(spec, cancel))?.Snapshots.Where(s => s.Namespace == SnapshotNamespace.User).Where(which).ToList() ?? [];
+        if (snapshots.Count == 0)
+        {
+            return;
+        }
+
         await using var image = await cluster.OpenAsync(spec, writable: true, cancel);
-        foreach (var snapshot in (await image.GetInfoAsync(cancel)).Snapshots.Where(s => s.Namespace == SnapshotNamespace.User).Where(which))
+        foreach (var snapshot in snapshots)
         {
             await image.RemoveSnapshotAsync(snapshot.Id, cancel);
         }

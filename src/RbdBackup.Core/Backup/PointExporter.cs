@@ -1,4 +1,3 @@
-using System.Buffers;
 using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -41,25 +40,16 @@ public sealed class PointExporter(IImage image, FrameEncoder encoder, SegmentSto
 
     private async Task<StoredSegment> ExportSegmentAsync(SegmentPlan cut, StreamHead head, Action<long> onRead, CancellationToken cancel)
     {
-        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var ahead = new Queue<Task<byte[]>>();
+        await using var reader = new SegmentReader(image, cut, _reads, Math.Max(1, options.ReadsInFlight / options.Uploads), throttle, cancel);
         var frames = new List<StoredFrame>(cut.Frames.Count);
         try
         {
-            var next = 0;
             foreach (var frame in cut.Frames)
             {
-                for (; next < cut.Frames.Count && ahead.Count < Math.Max(1, options.ReadsInFlight / options.Uploads); next++)
-                {
-                    ahead.Enqueue(ReadFrameAsync(cut.Frames[next], failed.Token));
-                }
-
-                var data = await ahead.Peek();
-                _ = ahead.Dequeue();
+                var data = await reader.ReadAsync(frame);
                 var end = cut.Last && frame.Number == cut.Frames.Count - 1;
                 var first = cut.Number == 0 && frame.Number == 0;
-                frames.Add(encoder.Encode(cut.Number, frame, data.AsSpan(0, frame.DataBytes), first ? head : null, end));
-                ArrayPool<byte>.Shared.Return(data);
+                frames.Add(encoder.Encode(cut.Number, frame, data, first ? head : null, end));
                 onRead(frame.DataBytes);
             }
 
@@ -69,45 +59,7 @@ public sealed class PointExporter(IImage image, FrameEncoder encoder, SegmentSto
         }
         finally
         {
-            // Reads that still run write into rented memory: they end before it goes back, and before the image is closed.
-            await failed.CancelAsync();
-            foreach (var read in ahead)
-            {
-                await read.ContinueWith(
-                    r => { if (r.IsCompletedSuccessfully) { ArrayPool<byte>.Shared.Return(r.Result); } },
-                    CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            }
-
             frames.ForEach(f => f.Dispose());
-        }
-    }
-
-    private async Task<byte[]> ReadFrameAsync(FramePlan frame, CancellationToken cancel)
-    {
-        var data = ArrayPool<byte>.Shared.Rent(Math.Max(1, frame.DataBytes));
-        var reads = new List<Task>(frame.Extents.Count);
-        var at = 0;
-        foreach (var extent in frame.Extents.Where(e => e.Exists))
-        {
-            reads.Add(ReadAsync(extent.Offset, data.AsMemory(at, (int)extent.Length), cancel));
-            at += (int)extent.Length;
-        }
-
-        await Task.WhenAll(reads);
-        return data;
-    }
-
-    private async Task ReadAsync(long offset, Memory<byte> destination, CancellationToken cancel)
-    {
-        await _reads.WaitAsync(cancel);
-        try
-        {
-            await throttle.WaitAsync(destination.Length, cancel);
-            await image.ReadAsync(offset, destination, cancel);
-        }
-        finally
-        {
-            _reads.Release();
         }
     }
 }

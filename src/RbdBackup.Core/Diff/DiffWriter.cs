@@ -36,9 +36,12 @@ public sealed class DiffWriter(IBufferWriter<byte> output, DiffFormat format)
     /// <summary>Writes changed bytes, at least one.</summary>
     public void Data(long offset, ReadOnlySpan<byte> data)
     {
-        Range(DiffGrammar.Data, offset, data.Length, data.Length);
+        DataHeader(offset, data.Length);
         output.Write(data);
     }
+
+    /// <summary>Writes what stands before changed bytes, at least one; the caller puts those <paramref name="length"/> bytes behind it.</summary>
+    public void DataHeader(long offset, int length) => Range(DiffGrammar.Data, offset, length, length);
 
     /// <summary>Writes that <paramref name="length"/> bytes, at least one, became zeros.</summary>
     public void Zero(long offset, long length) => Range(DiffGrammar.Zero, offset, length, 0);

@@ -1,3 +1,5 @@
+using RbdBackup.Core.Model;
+
 namespace RbdBackup.Core.Ports;
 
 /// <summary>Compression of one frame at a time. Members may be called at the same time.</summary>
@@ -12,7 +14,10 @@ public interface IFrameCodec
     /// <summary>Writes one whole zstd frame, which carries its plain length, and returns its length.</summary>
     int Compress(ReadOnlySpan<byte> plain, Span<byte> frame);
 
+    /// <summary>As the other, from pieces to pieces. What comes out may name pieces of <paramref name="plain"/>, which must outlive it then.</summary>
+    void Compress(PieceList plain, PieceList frame);
+
     /// <summary>Reads one whole zstd frame into <paramref name="plain"/>, which must be filled exactly.</summary>
-    /// <exception cref="Model.RbdBackupException"><see cref="Model.ErrorKind.Corrupt"/>: not such a frame.</exception>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Corrupt"/>: not such a frame.</exception>
     void Decompress(ReadOnlySpan<byte> frame, Span<byte> plain);
 }

@@ -14,11 +14,15 @@ public interface IImageCluster : IAsyncDisposable
     /// <summary>The names of all images of a pool's namespace.</summary>
     Task<IReadOnlyList<string>> ListImagesAsync(string pool, string @namespace, CancellationToken cancel);
 
-    /// <summary>The id of the image under this name; null where there is none.</summary>
-    Task<string?> FindImageIdAsync(ImageSpec spec, CancellationToken cancel);
+    /// <summary>What the image under this name is now, freshly looked up; null where there is none.</summary>
+    Task<ImageInfo?> FindAsync(ImageSpec spec, CancellationToken cancel);
 
     /// <summary>Opens the image under this name at its head. <paramref name="writable"/> registers a watch; a read-only handle does not disturb anybody.</summary>
     Task<IImage> OpenAsync(ImageSpec spec, bool writable, CancellationToken cancel);
+
+    /// <summary>Opens the image under this name read-only, shown at a snapshot, and says what it is there. As <see cref="OpenAsync"/>, <see cref="IImage.ShowSnapshotAsync"/>
+    /// and <see cref="IImage.GetInfoAsync"/> in one.</summary>
+    Task<(IImage Image, ImageInfo Info)> OpenSnapshotAsync(ImageSpec spec, ulong snapshotId, CancellationToken cancel);
 
     /// <summary>Makes an empty image.</summary>
     /// <param name="spec">Its name; <see cref="ErrorKind.Refused"/> where it exists.</param>

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using RbdBackup.Core.Diff;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -133,10 +132,10 @@ public sealed class DecodedFrame : IDisposable
     /// </summary>
     private static bool Proven(FrameHeader header, ReadOnlySpan<byte> hashed, ReadOnlySpan<byte> hash, ReadOnlySpan<byte> plain, List<FrameRun> runs)
     {
-        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        sha.AppendData(hashed);
+        using var actual = new FrameHash(header.Version);
+        actual.Append(hashed);
         var recordBytes = runs.Sum(r => DiffWriter.DataHeaderLength(DiffFormat.V1) + (r.IsZero ? 0 : r.Length)) + (header.End ? 1 : 0);
-        sha.AppendData(plain[..(int)Math.Max(0, header.PlainLength - recordBytes)]);
+        actual.Append(plain[..(int)Math.Max(0, header.PlainLength - recordBytes)]);
         var next = 0;
         foreach (var extent in header.Extents)
         {
@@ -149,28 +148,28 @@ public sealed class DecodedFrame : IDisposable
 
                 if (extent.Exists)
                 {
-                    Append(sha, plain, runs[next]);
+                    Append(actual, plain, runs[next]);
                 }
             }
         }
 
-        Span<byte> actual = stackalloc byte[FrameHeader.HashLength];
-        sha.GetHashAndReset(actual);
-        return next == runs.Count && actual.SequenceEqual(hash);
+        Span<byte> found = stackalloc byte[hash.Length];
+        actual.Finish(found);
+        return next == runs.Count && found.SequenceEqual(hash);
     }
 
-    private static void Append(IncrementalHash sha, ReadOnlySpan<byte> plain, FrameRun run)
+    private static void Append(FrameHash hash, ReadOnlySpan<byte> plain, FrameRun run)
     {
         if (!run.IsZero)
         {
-            sha.AppendData(plain.Slice(run.Start, (int)run.Length));
+            hash.Append(plain.Slice(run.Start, (int)run.Length));
             return;
         }
 
         ReadOnlySpan<byte> zeros = Zeros;
         for (var rest = run.Length; rest > 0; rest -= Math.Min(rest, zeros.Length))
         {
-            sha.AppendData(zeros[..(int)Math.Min(rest, zeros.Length)]);
+            hash.Append(zeros[..(int)Math.Min(rest, zeros.Length)]);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using RbdBackup.Core.Diff;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -16,18 +15,31 @@ public sealed record StreamHead(string? FromSnap, string ToSnap, long Size)
     public static string SnapshotName(PointId point) => $"rbdbackup.{point}";
 }
 
-/// <summary>A frame as it is stored: header and zstd frame. Dispose gives its memory back.</summary>
-/// <param name="Buffer">Rented memory.</param>
-/// <param name="Length">How much of it is used.</param>
-/// <param name="DataBytes">The bytes in its <c>w</c> records.</param>
-/// <param name="ZeroBytes">The bytes in its <c>z</c> records.</param>
-public sealed record StoredFrame(byte[] Buffer, int Length, long DataBytes, long ZeroBytes) : IDisposable
+/// <summary>A frame as it is stored: header and zstd frame. It may name the data that it was made of; dispose it before that goes.</summary>
+/// <param name="bytes">The stored bytes, which may name pieces of <paramref name="records"/>.</param>
+/// <param name="records">The records.</param>
+/// <param name="dataBytes">The bytes in its <c>w</c> records.</param>
+/// <param name="zeroBytes">The bytes in its <c>z</c> records.</param>
+public sealed class StoredFrame(PieceList bytes, PieceList records, long dataBytes, long zeroBytes) : IDisposable
 {
     /// <summary>The stored bytes.</summary>
-    public ReadOnlyMemory<byte> Bytes => Buffer.AsMemory(0, Length);
+    public PieceList Bytes => bytes;
+
+    /// <summary>How many bytes are stored.</summary>
+    public int Length { get; } = checked((int)bytes.Length);
+
+    /// <summary>The bytes in its <c>w</c> records.</summary>
+    public long DataBytes => dataBytes;
+
+    /// <summary>The bytes in its <c>z</c> records.</summary>
+    public long ZeroBytes => zeroBytes;
 
     /// <inheritdoc/>
-    public void Dispose() => ArrayPool<byte>.Shared.Return(Buffer);
+    public void Dispose()
+    {
+        bytes.Dispose();
+        records.Dispose();
+    }
 }
 
 /// <summary>Makes a frame of what librbd gave: hash, zero runs, records, compression. May be used by many threads.</summary>
@@ -36,44 +48,51 @@ public sealed class FrameEncoder(IFrameCodec codec, PointId point, CutParameters
     /// <summary>Encodes one frame.</summary>
     /// <param name="segment">The segment's number.</param>
     /// <param name="frame">The frame's plan.</param>
-    /// <param name="data">The bytes of its existing extents, one behind the other.</param>
+    /// <param name="data">The bytes of its existing extents, one behind the other; unchanged until the frame is disposed.</param>
     /// <param name="head">What to write first; null in all frames but a stream's first.</param>
     /// <param name="end">True in a stream's last frame.</param>
-    public StoredFrame Encode(int segment, FramePlan frame, ReadOnlySpan<byte> data, StreamHead? head, bool end)
+    public StoredFrame Encode(int segment, FramePlan frame, ReadOnlyMemory<byte> data, StreamHead? head, bool end)
     {
-        using var records = new PooledBuffer(data.Length + 4096);
-        var (preamble, dataBytes, zeroBytes) = WriteRecords(records, frame, data, head, end);
+        var preamble = Preamble(head);
+        var records = new PieceList();
+        records.Write(preamble);
+        var (dataBytes, zeroBytes) = WriteRecords(records, frame, data, end);
+        using var compressed = new PieceList();
+        codec.Compress(records, compressed);
 
-        // Compressed behind the room for the header, whose length is known beforehand but for the compressed length, which has a fixed width in it.
-        var sizer = new ArrayBufferWriter<byte>();
-        new FrameHeader(point, segment, frame.Number, records.Written.Length, 0, end, frame.Extents).WriteUnhashed(sizer);
-        var headLength = sizer.WrittenCount + FrameHeader.HashLength;
-        var buffer = ArrayPool<byte>.Shared.Rent(headLength + codec.MaxCompressedLength(records.Written.Length));
-        var compressed = codec.Compress(records.Written, buffer.AsSpan(headLength));
-
-        var header = new ArrayBufferWriter<byte>(headLength);
-        new FrameHeader(point, segment, frame.Number, records.Written.Length, compressed, end, frame.Extents).WriteUnhashed(header);
-        header.WrittenSpan.CopyTo(buffer);
-        Hash(header.WrittenSpan, records.Written[..preamble], data, buffer.AsSpan(header.WrittenCount));
-        return new StoredFrame(buffer, headLength + compressed, dataBytes, zeroBytes);
+        var header = new ArrayBufferWriter<byte>();
+        new FrameHeader(point, segment, frame.Number, (int)records.Length, (int)compressed.Length, end, frame.Extents).WriteUnhashed(header);
+        var stored = new PieceList();
+        stored.Write(header.WrittenSpan);
+        Hash(header.WrittenSpan, preamble, data.Span, stored);
+        stored.Take(compressed);
+        return new StoredFrame(stored, records, dataBytes, zeroBytes);
     }
 
-    private (int Preamble, long Data, long Zero) WriteRecords(PooledBuffer records, FramePlan frame, ReadOnlySpan<byte> data, StreamHead? head, bool end)
+    private static ReadOnlySpan<byte> Preamble(StreamHead? head)
     {
-        var writer = new DiffWriter(records, DiffFormat.V1);
-        if (head is not null)
+        if (head is null)
         {
-            writer.Header();
-            if (head.FromSnap is not null)
-            {
-                writer.FromSnap(head.FromSnap);
-            }
-
-            writer.ToSnap(head.ToSnap);
-            writer.Size(head.Size);
+            return [];
         }
 
-        var (preamble, dataBytes, zeroBytes) = (records.Written.Length, 0L, 0L);
+        var preamble = new ArrayBufferWriter<byte>();
+        var writer = new DiffWriter(preamble, DiffFormat.V1);
+        writer.Header();
+        if (head.FromSnap is not null)
+        {
+            writer.FromSnap(head.FromSnap);
+        }
+
+        writer.ToSnap(head.ToSnap);
+        writer.Size(head.Size);
+        return preamble.WrittenSpan;
+    }
+
+    private (long Data, long Zero) WriteRecords(PieceList records, FramePlan frame, ReadOnlyMemory<byte> data, bool end)
+    {
+        var writer = new DiffWriter(records, DiffFormat.V1);
+        var (dataBytes, zeroBytes) = (0L, 0L);
         foreach (var extent in frame.Extents)
         {
             if (!extent.Exists)
@@ -85,7 +104,7 @@ public sealed class FrameEncoder(IFrameCodec codec, PointId point, CutParameters
 
             var bytes = data[..(int)extent.Length];
             data = data[bytes.Length..];
-            foreach (var run in ZeroRuns.Enumerate(bytes, extent.Offset, cut.ZeroRunMin))
+            foreach (var run in ZeroRuns.Enumerate(bytes.Span, extent.Offset, cut.ZeroRunMin))
             {
                 if (run.IsZero)
                 {
@@ -94,7 +113,8 @@ public sealed class FrameEncoder(IFrameCodec codec, PointId point, CutParameters
                 }
                 else
                 {
-                    writer.Data(extent.Offset + run.Start, bytes.Slice(run.Start, run.Length));
+                    writer.DataHeader(extent.Offset + run.Start, run.Length);
+                    records.Append(bytes.Slice(run.Start, run.Length));
                     dataBytes += run.Length;
                 }
             }
@@ -105,15 +125,17 @@ public sealed class FrameEncoder(IFrameCodec codec, PointId point, CutParameters
             writer.End();
         }
 
-        return (preamble, dataBytes, zeroBytes);
+        return (dataBytes, zeroBytes);
     }
 
-    private static void Hash(ReadOnlySpan<byte> header, ReadOnlySpan<byte> preamble, ReadOnlySpan<byte> data, Span<byte> destination)
+    private static void Hash(ReadOnlySpan<byte> header, ReadOnlySpan<byte> preamble, ReadOnlySpan<byte> data, PieceList output)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(header);
-        hash.AppendData(preamble);
-        hash.AppendData(data);
-        hash.GetHashAndReset(destination);
+        using var hash = new FrameHash(FrameHash.HeaderVersion);
+        hash.Append(header);
+        hash.Append(preamble);
+        hash.Append(data);
+        var length = FrameHash.Length(FrameHash.HeaderVersion);
+        hash.Finish(output.GetSpan(length)[..length]);
+        output.Advance(length);
     }
 }

@@ -20,15 +20,15 @@ public sealed record FrameHeader(PointId Point, int Segment, int Number, int Pla
     /// <summary>The magic word of zstd's skippable frames that we use here.</summary>
     public const uint SkippableMagic = 0x184D2A5D;
 
-    /// <summary>The length of a SHA-256.</summary>
-    public const int HashLength = 32;
-
-    private const byte Version = 1;
     private const int Fixed = 40;
+    private const int MaxHash = 32;
     private const int MaxExtentBytes = CutParameters.FrameExtents * 20;
 
     /// <summary>The most that a header takes with its magic word and size.</summary>
-    public const int MaxLength = 8 + Fixed + MaxExtentBytes + HashLength;
+    public const int MaxLength = 8 + Fixed + MaxExtentBytes + MaxHash;
+
+    /// <summary>The header's version, which says how the frame is hashed.</summary>
+    public byte Version { get; init; } = FrameHash.HeaderVersion;
 
     /// <summary>Writes the header without its hash; the caller hashes those bytes and the data, and puts the hash behind.</summary>
     public void WriteUnhashed(IBufferWriter<byte> output)
@@ -37,7 +37,7 @@ public sealed record FrameHeader(PointId Point, int Segment, int Number, int Pla
         Varint.WriteExtents(extents, Extents);
         var span = output.GetSpan(8 + Fixed + extents.WrittenCount);
         BinaryPrimitives.WriteUInt32LittleEndian(span, SkippableMagic);
-        BinaryPrimitives.WriteInt32LittleEndian(span[4..], Fixed + extents.WrittenCount + HashLength);
+        BinaryPrimitives.WriteInt32LittleEndian(span[4..], Fixed + extents.WrittenCount + FrameHash.Length(Version));
         var f = span[8..];
         f[..4].Clear();
         f[0] = Version;
@@ -58,32 +58,34 @@ public sealed record FrameHeader(PointId Point, int Segment, int Number, int Pla
     {
         hashed = hash = default;
         length = 0;
-        if (stored.Length < 8 + Fixed + HashLength || BinaryPrimitives.ReadUInt32LittleEndian(stored) != SkippableMagic)
+        if (stored.Length < 8 + Fixed || BinaryPrimitives.ReadUInt32LittleEndian(stored) != SkippableMagic)
         {
             return null;
         }
 
         var size = BinaryPrimitives.ReadInt32LittleEndian(stored[4..]);
-        if (size < Fixed + HashLength || size > Math.Min(stored.Length, MaxLength) - 8 || stored[8] != Version)
+        var hashLength = FrameHash.Length(stored[8]);
+        if (hashLength == 0 || size < Fixed + hashLength || size > Math.Min(stored.Length, MaxLength) - 8)
         {
             return null;
         }
 
         var f = stored.Slice(8, size);
         var count = BinaryPrimitives.ReadInt32LittleEndian(f[36..]);
-        var varints = f[Fixed..^HashLength];
+        var varints = f[Fixed..^hashLength];
         var extents = new List<Extent>();
         if (count is < 0 or > CutParameters.FrameExtents || !Varint.TryReadExtents(ref varints, count, extents) || !varints.IsEmpty)
         {
             return null;
         }
 
-        hashed = stored[..(8 + size - HashLength)];
-        hash = f[^HashLength..];
+        hashed = stored[..(8 + size - hashLength)];
+        hash = f[^hashLength..];
         length = 8 + size;
         return new FrameHeader(
             new PointId(new Guid(f.Slice(4, 16), bigEndian: true)),
             BinaryPrimitives.ReadInt32LittleEndian(f[20..]), BinaryPrimitives.ReadInt32LittleEndian(f[24..]),
-            BinaryPrimitives.ReadInt32LittleEndian(f[28..]), BinaryPrimitives.ReadInt32LittleEndian(f[32..]), f[1] == 1, extents);
+            BinaryPrimitives.ReadInt32LittleEndian(f[28..]), BinaryPrimitives.ReadInt32LittleEndian(f[32..]), f[1] == 1, extents)
+        { Version = f[0] };
     }
 }

@@ -103,7 +103,7 @@ public sealed record Manifest
     /// <summary>How the frames are compressed (<c>none</c>, <c>zstd:3</c>).</summary>
     public required string Codec { get; init; }
 
-    /// <summary>The frames' hash: <c>sha256</c>.</summary>
+    /// <summary>The frames' hash: <c>xxh128</c>; of older points <c>sha256</c>.</summary>
     public required string Hash { get; init; }
 
     /// <summary>How many segments it has.</summary>

@@ -14,7 +14,7 @@ public static class RepositoryFormat
     public const int MaxJson = 16 << 20;
 
     /// <summary>The required features that this program knows.</summary>
-    public static IReadOnlySet<string> KnownFeatures { get; } = new HashSet<string>(StringComparer.Ordinal);
+    public static IReadOnlySet<string> KnownFeatures { get; } = new HashSet<string>(StringComparer.Ordinal) { FrameHash.Name };
 
     /// <summary>Refuses what a newer program wrote.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Unsupported"/>.</exception>

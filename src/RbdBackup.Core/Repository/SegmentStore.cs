@@ -33,7 +33,7 @@ public sealed class SegmentStore(PointRepository repository, PointId point, Atte
         };
         var tail = new ArrayBufferWriter<byte>();
         TailDirectory.Write(tail, footer, RepositoryJson.Default.SegmentFooter);
-        var content = MemoryPieces.Join(frames.Select(f => f.Bytes).Append(tail.WrittenMemory));
+        var content = MemoryPieces.Join(frames.SelectMany(f => f.Bytes.Pieces).Append(tail.WrittenMemory));
         await repository.Store.PutAsync(Keys.Segment(point, cut.Number, attempt), content, cancel);
         return Stored(footer, content.Length);
     }

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -61,7 +61,7 @@ public sealed class ImageFiller(PointRepository repository, int writesInFlight)
         {
             await target.WriteAsync(offset, data, cancel);
             Checkpoints.Pass("restore.write");
-            written.Add((offset, data.Length, SHA256.HashData(data.Span)));
+            written.Add((offset, data.Length, XxHash128.Hash(data.Span)));
         }
 
         return written;
@@ -73,7 +73,7 @@ public sealed class ImageFiller(PointRepository repository, int writesInFlight)
         try
         {
             await check.ReadAsync(offset, buffer.AsMemory(0, length), cancel);
-            if (!SHA256.HashData(buffer.AsSpan(0, length)).AsSpan().SequenceEqual(hash))
+            if (!XxHash128.Hash(buffer.AsSpan(0, length)).AsSpan().SequenceEqual(hash))
             {
                 throw new RbdBackupException(
                     ErrorKind.Corrupt, $"{check.Spec} gave back other bytes at {offset} (length {length}) than were written",

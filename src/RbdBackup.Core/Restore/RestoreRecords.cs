@@ -22,8 +22,8 @@ internal sealed class RestoreRecords(IImageCluster cluster, IStateStore state, I
         var target = journal.TargetSpec;
         var trash = journal.OldImageId is null ? [] : await cluster.TrashListAsync(target.Pool, target.Namespace, cancel);
         return new RestoreSight(
-            await cluster.FindImageIdAsync(target, cancel), await cluster.FindImageIdAsync(journal.Scratch, cancel),
-            await cluster.FindImageIdAsync(journal.Aside, cancel), trash.Any(t => t.ImageId == journal.OldImageId));
+            (await cluster.FindAsync(target, cancel))?.ImageId, (await cluster.FindAsync(journal.Scratch, cancel))?.ImageId,
+            (await cluster.FindAsync(journal.Aside, cancel))?.ImageId, trash.Any(t => t.ImageId == journal.OldImageId));
     }
 
     /// <summary>Binds the new image to its point, in the new image's own state.</summary>

@@ -88,7 +88,7 @@ public sealed partial class RestoreRunner(
             await UndoAsync(earlier, records, cancel);
         }
 
-        var old = await cluster.FindImageIdAsync(ask.Target, cancel);
+        var old = (await cluster.FindAsync(ask.Target, cancel))?.ImageId;
         if (old is not null)
         {
             await _swapper.RefuseIfInUseAsync(ask, cancel);
@@ -116,7 +116,7 @@ public sealed partial class RestoreRunner(
                 await cluster.RemoveAsync(journal.Scratch, cancel);
                 await cluster.CreateAsync(journal.Scratch, ask.Point.Size, ask.Point.Layout, cancel);
                 Checkpoints.Pass("restore.made");
-                journal = journal with { NewImageId = await cluster.FindImageIdAsync(journal.Scratch, cancel), Filled = false };
+                journal = journal with { NewImageId = (await cluster.FindAsync(journal.Scratch, cancel))?.ImageId, Filled = false };
                 break;
             case RestoreStep.Fill:
                 var written = await FillAsync(journal, ask, chain, records, progress, cancel);

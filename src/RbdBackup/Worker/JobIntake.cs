@@ -38,8 +38,8 @@ internal sealed partial class JobIntake(IImageCluster cluster, IStateStore state
     /// <summary>Writes a request's record, and returns the state object's name; null where the request was answered before.</summary>
     public static async Task<string?> RecordAsync(IImageCluster cluster, IStateStore state, BackupRequest request, CancellationToken cancel)
     {
-        await using var image = await cluster.OpenAsync(request.Image, writable: false, cancel);
-        var info = await image.GetInfoAsync(cancel);
+        var info = await cluster.FindAsync(request.Image, cancel)
+            ?? throw new RbdBackupException(ErrorKind.NotFound, $"there is no image {request.Image}", $"'rbd ls {request.Image.Pool}' shows the images of its pool.");
         var name = StateKeys.Image(info.PoolId, info.ImageId);
         var key = StateKeys.Request(request.DedupKey.ToString());
         if (ImageJobs.Answered(await state.ReadAsync(name, cancel)).Contains(key))

@@ -68,12 +68,11 @@ internal sealed partial class Reconciler(IImageCluster cluster, IStateStore stat
     {
         try
         {
-            await using var open = await cluster.OpenAsync(image, writable: false, stop);
-            var info = await open.GetInfoAsync(stop);
-            return StateKeys.Image(info.PoolId, info.ImageId) == name;
+            return await cluster.FindAsync(image, stop) is { } info && StateKeys.Image(info.PoolId, info.ImageId) == name;
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
         {
+            // Its pool is gone.
             return false;
         }
     }

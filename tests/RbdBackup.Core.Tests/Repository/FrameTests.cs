@@ -26,7 +26,7 @@ public sealed class FrameTests
             var head = random.Next(2) == 0 ? Head : null;
             var end = random.Next(2) == 0;
             using var stored = Encode(codec, image, extents, head, end);
-            using var frame = Decode(stored.Bytes, other);
+            using var frame = Decode(stored.ToArray(), other);
             Assert.Equal(extents, frame.Header.Extents);
             Assert.Equal(end, frame.Header.End);
             Assert.Equal(extents.Sum(e => e.Length), stored.DataBytes + stored.ZeroBytes);
@@ -59,7 +59,7 @@ public sealed class FrameTests
         image.AsSpan(2000, 6500).Clear();
         Extent[] extents = [new(0, 9000, true), new(9500, 300, false), new(10_000, 700, true)];
         using var stored = Encode(codec, image, extents, Head, end: true);
-        using var whole = Decode(stored.Bytes, codec);
+        using var whole = Decode(stored.ToArray(), codec);
         var records = whole.Records.ToArray();
         var header = stored.Length - whole.Header.StoredLength;
         for (var at = 0; at < stored.Length; at++)
@@ -68,7 +68,7 @@ public sealed class FrameTests
             var bits = at < header + 200 || at > stored.Length - 60 ? 8 : at % 7 == 0 ? 1 : 0;
             for (var bit = 0; bit < bits; bit++)
             {
-                var damaged = stored.Bytes.ToArray();
+                var damaged = stored.ToArray().ToArray();
                 damaged[at] ^= (byte)(1 << ((bit + at) % 8));
                 try
                 {
@@ -94,9 +94,9 @@ public sealed class FrameTests
         Extent[] extents = [new(0, 5000, true)];
         using var stored = Encode(codec, image, extents, Head, end: true);
         using var forged = Encode(codec, image, extents, Head with { Size = (1 << 20) - 1 }, end: true);
-        using var whole = Decode(stored.Bytes, codec);
+        using var whole = Decode(stored.ToArray(), codec);
         var header = stored.Length - whole.Header.StoredLength;
-        byte[] mixed = [.. stored.Bytes.Span[..header], .. forged.Bytes.Span[header..]];
+        byte[] mixed = [.. stored.ToArray().AsSpan()[..header], .. forged.ToArray().AsSpan()[header..]];
         Assert.Equal(ErrorKind.Corrupt, Assert.Throws<RbdBackupException>(() => Decode(mixed, codec)).Kind);
     }
 
@@ -105,10 +105,10 @@ public sealed class FrameTests
     {
         using var codec = CodecFactory.Create("none");
         using var stored = Encode(codec, new byte[10], [new Extent(0, 10, true)], Head, end: true);
-        Assert.Throws<RbdBackupException>(() => DecodedFrame.Decode(stored.Bytes.Span, codec, "k", Point, 8, FrameSource.MaxFrame));
+        Assert.Throws<RbdBackupException>(() => DecodedFrame.Decode(stored.ToArray().AsSpan(), codec, "k", Point, 8, FrameSource.MaxFrame));
         Assert.Throws<RbdBackupException>(() =>
-            DecodedFrame.Decode(stored.Bytes.Span, codec, "k", PointId.New(DateTimeOffset.UnixEpoch), 7, FrameSource.MaxFrame));
-        Assert.Throws<RbdBackupException>(() => DecodedFrame.Decode(stored.Bytes.Span, codec, "k", Point, 7, 16));
+            DecodedFrame.Decode(stored.ToArray().AsSpan(), codec, "k", PointId.New(DateTimeOffset.UnixEpoch), 7, FrameSource.MaxFrame));
+        Assert.Throws<RbdBackupException>(() => DecodedFrame.Decode(stored.ToArray().AsSpan(), codec, "k", Point, 7, 16));
     }
 
     private static StoredFrame Encode(FrameCodec codec, byte[] image, IReadOnlyList<Extent> extents, StreamHead? head, bool end) =>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -110,28 +111,29 @@ internal sealed class SecondReader(string folder) : IDisposable
         Assert.Equal(plan, ReadDirectory(whole).GetProperty("plan").GetString());
         var stored = whole.AsSpan(offset, length);
         Assert.Equal("5D2A4D18", Convert.ToHexString(stored[..4]));
-        var e = BinaryPrimitives.ReadInt32LittleEndian(stored[4..]) - 72;
-        Assert.Equal(1, stored[8]);
+        var hashLength = stored[8] switch { 1 => 32, 2 => 16, _ => -1 };
+        var e = BinaryPrimitives.ReadInt32LittleEndian(stored[4..]) - 40 - hashLength;
         Assert.Equal(point, new Guid(stored.Slice(12, 16), bigEndian: true).ToString());
         Assert.Equal(segment, BinaryPrimitives.ReadInt32LittleEndian(stored[28..]));
-        Assert.Equal(length, 80 + e + BinaryPrimitives.ReadInt32LittleEndian(stored[40..]));
+        Assert.Equal(length, 48 + e + hashLength + BinaryPrimitives.ReadInt32LittleEndian(stored[40..]));
         var records = new byte[BinaryPrimitives.ReadInt32LittleEndian(stored[36..])];
-        _zstd.Decompress(stored[(80 + e)..], records);
+        _zstd.Decompress(stored[(48 + e + hashLength)..], records);
         var (data, preamble) = ReadRecords(records, stored[9] == 1);
 
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(stored[..(48 + e)]);
-        hash.AppendData(records, 0, preamble);
+        var hashed = new MemoryStream();
+        hashed.Write(stored[..(48 + e)]);
+        hashed.Write(records, 0, preamble);
         ReadOnlySpan<byte> extents = stored.Slice(48, e);
         for (var (count, at) = (BinaryPrimitives.ReadInt32LittleEndian(stored[44..]), 0L); count > 0; count--)
         {
             at += Number(ref extents);
             var packed = Number(ref extents);
-            hash.AppendData((packed & 1) != 0 ? data.AsSpan((int)at, (int)(packed >> 1)) : []);
+            hashed.Write((packed & 1) != 0 ? data.AsSpan((int)at, (int)(packed >> 1)) : []);
             at += packed >> 1;
         }
 
-        Assert.Equal(Convert.ToHexString(stored.Slice(48 + e, 32)), Convert.ToHexString(hash.GetHashAndReset()));
+        var hash = stored[8] == 1 ? SHA256.HashData(hashed.ToArray()) : XxHash128.Hash(hashed.ToArray());
+        Assert.Equal(Convert.ToHexString(stored.Slice(48 + e, hashLength)), Convert.ToHexString(hash));
         return data;
     }
 

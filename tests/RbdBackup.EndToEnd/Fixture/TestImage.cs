@@ -97,7 +97,7 @@ public sealed class TestImage(CephCluster admin, ImageSpec spec) : IAsyncDisposa
 
     private async Task SweepAsync()
     {
-        for (var tries = 100; await admin.FindImageIdAsync(spec, default) is not null; tries--)
+        for (var tries = 100; await admin.FindAsync(spec, default) is not null; tries--)
         {
             try
             {
