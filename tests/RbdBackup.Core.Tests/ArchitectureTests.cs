@@ -12,10 +12,10 @@ public sealed class ArchitectureTests
         Assert.All(Adapters, adapter => Assert.Equal(["RbdBackup.Core"], References(adapter, "ProjectReference")));
 
     [Fact]
-    public void The_core_references_nothing_but_the_words_of_logging()
+    public void The_core_references_nothing_but_the_words_of_logging_and_a_hash()
     {
         Assert.Empty(References("RbdBackup.Core", "ProjectReference"));
-        Assert.Equal(["Microsoft.Extensions.Logging.Abstractions"], References("RbdBackup.Core", "PackageReference"));
+        Assert.Equal(["Microsoft.Extensions.Logging.Abstractions", "System.IO.Hashing"], References("RbdBackup.Core", "PackageReference"));
     }
 
     [Fact]

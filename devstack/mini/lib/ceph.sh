@@ -17,6 +17,7 @@ ceph_users() {
     ceph_user osd.0 mon 'allow profile osd' mgr 'allow profile osd' osd 'allow *'
     ceph_user client.rgw mon 'allow rw' osd 'allow rwx' mgr 'allow rw'
     ceph_user client.rbdbackup mon "$RBDBACKUP_MON_CAPS" osd "$osd_caps"
+    ceph_user client.rbdbackup-worker mon "$RBDBACKUP_MON_CAPS" osd "$(rbdbackup_osd_caps vms volumes images rbdbackup 'e2e-*')"
     ceph_user client.rbdbackup-restore mon "$RBDBACKUP_RESTORE_MON_CAPS" osd "$osd_caps"
 }
 
@@ -178,4 +179,5 @@ ceph_env() {
     print_export CEPH_CONF "$CEPH_CONF"
     print_export RBDBACKUP_TEST_CEPH_USER client.rbdbackup
     print_export RBDBACKUP_TEST_CEPH_RESTORE_USER client.rbdbackup-restore
+    print_export RBDBACKUP_TEST_CEPH_WORKER_USER client.rbdbackup-worker
 }

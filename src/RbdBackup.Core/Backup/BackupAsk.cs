@@ -12,6 +12,9 @@ namespace RbdBackup.Core.Backup;
 /// <param name="AskedBy">Who asks.</param>
 public sealed record BackupAsk(ImageSpec Image, string? Snapshot, bool Full, string? Policy, int? CycleDays, AskedBy AskedBy)
 {
-    /// <summary>The records of the requests in the image's state, removed when they were answered.</summary>
+    /// <summary>The records of the requests in the image's state, removed when they were answered. Where they are gone when the ask's turn comes, somebody else answered them.</summary>
     public IReadOnlyList<string> RequestKeys { get; init; } = [];
+
+    /// <summary>The job to go on with; null: any that answers, or a new one. Where it is gone when the ask's turn comes, somebody else ended it.</summary>
+    public PointId? Resume { get; init; }
 }

@@ -40,8 +40,16 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
         }
 
         await SweepAsync(info, committed.Keys.Concat(records.Select(j => j.Point)).ToHashSet(), cancel);
-        return found;
+        return found.Answered is null && await IsStaleAsync(ask, records, cancel) ? (Newest(info, committed), null) : found;
     }
+
+    /// <summary>True where the ask was read from records that somebody else has dealt with since.</summary>
+    private async Task<bool> IsStaleAsync(BackupAsk ask, IReadOnlyList<JobRecord> records, CancellationToken cancel) =>
+        (ask.Resume is { } job && records.All(r => r.Point != job)) || (ask.RequestKeys.Count > 0 && !await jobs.AnyWaitsAsync(ask.RequestKeys, cancel));
+
+    private static Manifest Newest(ImageInfo info, Dictionary<PointId, Manifest> committed) =>
+        committed.Values.MaxBy(m => m.Point)
+        ?? throw new RbdBackupException(ErrorKind.Dropped, $"what was asked for {info.Spec} was given up meanwhile", "'rbdbackup jobs' says why.");
 
     /// <summary>After the commit: our snapshots that are older than the new base go, then the record.</summary>
     public async Task ReleaseAsync(ImageSpec spec, JobRecord job, Manifest manifest, CancellationToken cancel)

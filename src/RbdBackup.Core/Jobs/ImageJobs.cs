@@ -24,6 +24,13 @@ public sealed class ImageJobs(IStateStore state, ILease lease)
     public async Task<bool> IsCancelledAsync(PointId point, CancellationToken cancel) =>
         (await state.ReadAsync(lease.Name, cancel)).ContainsKey(StateKeys.Cancel(point));
 
+    /// <summary>True while one of these requests waits for an answer.</summary>
+    public async Task<bool> AnyWaitsAsync(IReadOnlyList<string> requestKeys, CancellationToken cancel)
+    {
+        var records = await state.ReadAsync(lease.Name, cancel);
+        return requestKeys.Any(records.ContainsKey);
+    }
+
     /// <summary>Writes a job's record.</summary>
     public Task SaveAsync(JobRecord job, CancellationToken cancel) =>
         lease.UpdateAsync(new Dictionary<string, byte[]> { [StateKeys.Job(job.Point)] = job.Write() }, [], cancel);

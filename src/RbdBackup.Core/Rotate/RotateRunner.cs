@@ -8,8 +8,9 @@ namespace RbdBackup.Core.Rotate;
 /// <summary>Removes the manifests of points that no rule keeps. Their data goes later, by <see cref="GarbageCollector"/>.</summary>
 /// <param name="repository">The repository.</param>
 /// <param name="ruleOf">The rule of a policy; null for an unknown one: its points stay.</param>
+/// <param name="jobDeadline">How old a job may become: the plan of an older point without a manifest is no running job's, but what a rotation left for gc.</param>
 /// <param name="time">The clock.</param>
-public sealed class RotateRunner(PointRepository repository, Func<string?, RotationRule?> ruleOf, TimeProvider time)
+public sealed class RotateRunner(PointRepository repository, Func<string?, RotationRule?> ruleOf, TimeSpan jobDeadline, TimeProvider time)
 {
     /// <summary>Rotates every disk and returns the verdicts; with <paramref name="dryRun"/> nothing is removed.</summary>
     public async Task<IReadOnlyList<RotationVerdict>> RunAsync(bool dryRun, Action<RbdBackupException> onDamaged, IProgressReporter progress, CancellationToken cancel)
@@ -47,7 +48,7 @@ public sealed class RotateRunner(PointRepository repository, Func<string?, Rotat
         var committed = points.Select(p => p.Point).ToHashSet();
         await foreach (var stored in repository.Store.ListAsync(Keys.DataPrefix, cancel))
         {
-            if (Keys.PointOfData(stored.Key) is { } point && !committed.Contains(point) && Keys.IsPlan(stored.Key))
+            if (Keys.PointOfData(stored.Key) is { } point && !committed.Contains(point) && Keys.IsPlan(stored.Key) && time.GetUtcNow() - point.Time <= jobDeadline)
             {
                 inUse.UnionWith(await BaseOfPlanAsync(stored, onDamaged, cancel) is { } b ? [b.Point] : []);
             }

@@ -71,13 +71,14 @@ internal static class JobsCommand
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         await using var cluster = await services.ConnectAsync(cancel);
         await using var state = services.OpenState(cluster);
-        var job = (await FindAsync(state, point, cancel))?.Job
+        var unfinished = (await FindAsync(state, point, cancel))?.Job;
+        var job = unfinished
             ?? (await repository.ReadFinishedJobsAsync(cancel)).LastOrDefault(j => j.Point == point && j.State != JobState.Finished)
             ?? throw NoJob(point);
         var ask = new BackupAsk(
             ImageSpec.Parse(job.Image), job.OwnSnapshot ? null : job.SnapshotName, job.Full, job.Policy, job.CycleDays,
             new AskedBy(AskedSource.Cli, User: Environment.UserName))
-        { RequestKeys = job.RequestKeys };
+        { RequestKeys = unfinished?.RequestKeys ?? [], Resume = unfinished?.Point };
         var manifest = await services.Backup(cluster, state, repository, services.Throttle()).RunAsync(ask, context.Progress, cancel);
         context.Output.Write(PointDocument.Of(manifest), human => human.Line($"point {manifest.Point} of {job.Image} is there ({PointDocument.Word(manifest.Kind)})."));
     }

@@ -56,6 +56,8 @@ internal static class WorkerCommand
         BackupRunner runner = services.Backup(cluster, state, repository, services.Throttle());
         using var metrics = new WorkerMetrics(context.Time);
         using var dispatcher = new Dispatcher(state, runner, services, context.Settings.Jobs, metrics, context.Time, context.Loggers.CreateLogger<Dispatcher>());
-        await new Reconciler(cluster, state, runner, dispatcher, context.Time, context.Loggers.CreateLogger<Reconciler>()).PassAsync(cancel);
+        var reconciler = new Reconciler(
+            cluster, state, runner, dispatcher, context.Settings.Ceph.LeaseDuration, context.Time, context.Loggers.CreateLogger<Reconciler>());
+        await reconciler.PassAsync(cancel);
     }
 }

@@ -57,7 +57,7 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
             loggers.CreateLogger<RestoreRunner>());
 
     /// <summary>Drops the points that no policy keeps.</summary>
-    public RotateRunner Rotate(PointRepository repository) => new(repository, RuleOf, time);
+    public RotateRunner Rotate(PointRepository repository) => new(repository, RuleOf, settings.Jobs.Deadline, time);
 
     /// <summary>Collects what no point refers to.</summary>
     public GarbageCollector Collect(PointRepository repository) =>

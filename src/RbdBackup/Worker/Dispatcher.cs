@@ -98,7 +98,7 @@ internal sealed partial class Dispatcher(
 
     private static BackupAsk AskOf(JobRecord job) =>
         new(ImageSpec.Parse(job.Image), job.OwnSnapshot ? null : job.SnapshotName, job.Full, job.Policy, job.CycleDays, job.AskedBy)
-        { RequestKeys = job.RequestKeys };
+        { RequestKeys = job.RequestKeys, Resume = job.Point };
 
     private BackupRequest? TryRead(byte[] json)
     {

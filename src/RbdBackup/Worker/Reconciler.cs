@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using RbdBackup.Core.Backup;
 using RbdBackup.Core.Jobs;
@@ -8,43 +9,84 @@ using RbdBackup.Core.Requests;
 namespace RbdBackup.Worker;
 
 /// <summary>
-/// Takes up what a dead worker left, and what is due for another try: the truth is in RADOS, and this reads all of it, at start and every minute.
+/// Takes up what a dead worker left, and what is due for another try: the truth is in RADOS, and this reads all of it, at start and once in the time
+/// that a dead worker's lease needs to lapse. A pass does not wait for the jobs that it started: one long job must not keep the others waiting.
 /// </summary>
-internal sealed partial class Reconciler(IImageCluster cluster, IStateStore state, BackupRunner runner, Dispatcher dispatcher, TimeProvider time, ILogger log)
+internal sealed partial class Reconciler(
+    IImageCluster cluster, IStateStore state, BackupRunner runner, Dispatcher dispatcher, TimeSpan interval, TimeProvider time, ILogger log)
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+    private readonly ConcurrentDictionary<string, Task> _running = new();
 
-    /// <summary>Runs until stopped; a pass that fails is tried again.</summary>
+    /// <summary>Runs until stopped, and ends when what it started has ended; a pass that fails is tried again.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        using var timer = new PeriodicTimer(Interval, time);
-        do
+        using var timer = new PeriodicTimer(interval, time);
+        try
         {
-            try
+            do
             {
-                await PassAsync(stop);
+                try
+                {
+                    await StartAsync(stop);
+                }
+                catch (RbdBackupException e)
+                {
+                    LogFailed(e.Message);
+                }
             }
-            catch (RbdBackupException e)
-            {
-                LogFailed(e.Message);
-            }
+            while (await timer.WaitForNextTickAsync(stop));
         }
-        while (await timer.WaitForNextTickAsync(stop));
+        finally
+        {
+            await Task.WhenAll(_running.Values);
+        }
     }
 
-    /// <summary>One pass over all records. The dispatcher bounds how many run at a time.</summary>
+    /// <summary>One pass over all records, with all that it starts. The dispatcher bounds how many run at a time.</summary>
     public async Task PassAsync(CancellationToken stop)
     {
-        var work = new List<Task>();
+        await StartAsync(stop);
+        await Task.WhenAll(_running.Values);
+    }
+
+    private async Task StartAsync(CancellationToken stop)
+    {
+        await Task.WhenAll(_running.Values.Where(t => t.IsFaulted));
         await foreach (var name in state.ListAsync(stop))
         {
-            if (StateKeys.IsImage(name) && ImageOf(await state.ReadAsync(name, stop)) is { } image && await state.GetHolderAsync(name, stop) is null)
+            if (StateKeys.IsImage(name) && !_running.ContainsKey(name) && ImageOf(await state.ReadAsync(name, stop)) is { } image
+                && await state.GetHolderAsync(name, stop) is null)
             {
-                work.Add(await IsThereAsync(name, image, stop) ? dispatcher.RunAsync(name, stop) : ForgetAsync(name, image, stop));
+                var done = new TaskCompletionSource();
+                _running[name] = done.Task;
+                _ = TakeUpAsync(name, image, done, stop);
             }
         }
+    }
 
-        await Task.WhenAll(work);
+    private async Task TakeUpAsync(string name, ImageSpec image, TaskCompletionSource done, CancellationToken stop)
+    {
+        try
+        {
+            await (await IsThereAsync(name, image, stop) ? dispatcher.RunAsync(name, stop) : ForgetAsync(name, image, stop));
+        }
+        catch (RbdBackupException e)
+        {
+            LogFailed(e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            // The worker stops; what was begun is in the records.
+        }
+        catch (Exception e)
+        {
+            // A defect; the next pass throws it on.
+            done.SetException(e);
+            return;
+        }
+
+        _running.TryRemove(name, out _);
+        done.SetResult();
     }
 
     private static ImageSpec? ImageOf(IReadOnlyDictionary<string, byte[]> records)

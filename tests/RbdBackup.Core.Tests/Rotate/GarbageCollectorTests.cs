@@ -156,7 +156,7 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
     private Task<GarbageResult> CollectAsync(bool dryRun = false) => CollectAsync(_test, dryRun);
 
     private static Task<IReadOnlyList<RotationVerdict>> RotateAsync(TestRepository test, bool dryRun) =>
-        new RotateRunner(test.Repository, _ => new RotationRule(3, 1), test.Time).RunAsync(dryRun, e => throw e, IProgressReporter.None, CancellationToken.None);
+        new RotateRunner(test.Repository, _ => new RotationRule(3, 1), TimeSpan.FromDays(1), test.Time).RunAsync(dryRun, e => throw e, IProgressReporter.None, CancellationToken.None);
 
     private static Task<GarbageResult> CollectAsync(TestRepository test, bool dryRun) =>
         new GarbageCollector(test.Repository, Options, test.Time).RunAsync(dryRun, IProgressReporter.None, CancellationToken.None);

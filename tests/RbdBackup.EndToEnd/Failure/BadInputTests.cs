@@ -105,6 +105,31 @@ public sealed class BadInputTests(Mini mini) : IClassFixture<Mini>
     }
 
     [Fact]
+    public async Task A_mirror_that_is_not_primary_is_refused()
+    {
+        var ns = Mini.NewName();
+        await Tool.RbdAsync("namespace", "create", $"vms/{ns}");
+        try
+        {
+            await using var image = await mini.CreateAsync(Size, @namespace: ns);
+            await Tool.RbdAsync("mirror", "pool", "enable", "vms", "image");
+            await Tool.RbdAsync("mirror", "pool", "enable", $"vms/{ns}", "image");
+            await Tool.RbdAsync("mirror", "image", "enable", image.ToString(), "snapshot");
+            using var sandbox = new Sandbox();
+            await sandbox.DoAsync("backup", "image", image.ToString());
+            await Tool.RbdAsync("mirror", "image", "demote", image.ToString());
+            await ExpectAsync(sandbox, 8, "not primary", "backup", "image", image.ToString());
+            await Tool.RbdAsync("mirror", "image", "promote", image.ToString());
+            await sandbox.DoAsync("backup", "image", image.ToString());
+            await Tool.RbdAsync("mirror", "image", "disable", image.ToString());
+        }
+        finally
+        {
+            await Tool.RbdAsync("namespace", "remove", $"vms/{ns}");
+        }
+    }
+
+    [Fact]
     public async Task An_image_in_use_or_with_others_snapshots_is_not_replaced_unless_told()
     {
         using var sandbox = new Sandbox();

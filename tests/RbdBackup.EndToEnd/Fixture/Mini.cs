@@ -20,6 +20,9 @@ public sealed class Mini : IAsyncLifetime
 
     public static string RestoreUser => Setting("RBDBACKUP_TEST_CEPH_RESTORE_USER");
 
+    /// <summary>The backup user's like, for workers with a state namespace of their own (<c>e2e-…</c>).</summary>
+    public static string WorkerUser => Setting("RBDBACKUP_TEST_CEPH_WORKER_USER");
+
     public static string S3Url => Setting("RBDBACKUP_TEST_S3_URL");
 
     public static string S3Bucket => Setting("RBDBACKUP_TEST_S3_BUCKET");

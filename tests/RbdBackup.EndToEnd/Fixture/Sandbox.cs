@@ -50,12 +50,15 @@ public sealed class Sandbox : IDisposable
 
     public string ConfigFile { get; }
 
+    /// <summary>How far the clock of commands in this process is ahead; a negative one is in the past.</summary>
+    public TimeSpan Ahead { get; set; }
+
     /// <summary>Runs the command in this process.</summary>
     public async Task<CommandResult> RunAsync(params string[] arguments)
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var host = new CliHost(output, error);
+        var host = new CliHost(output, error) { Time = new Shifted(Ahead) };
         var code = await RbdBackupCommandLine.RunAsync([.. arguments, "--config-file", ConfigFile, "--json"], host);
         return new CommandResult(code, output.ToString(), error.ToString());
     }
@@ -96,6 +99,12 @@ public sealed class Sandbox : IDisposable
         var content = DiffFile.Apply(file, []);
         File.Delete(file);
         return content;
+    }
+
+    /// <summary>A clock whose date is another; its seconds pass as always.</summary>
+    private sealed class Shifted(TimeSpan ahead) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + ahead;
     }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);

@@ -1,4 +1,3 @@
-using RbdBackup.Cli;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Schedule;
 
@@ -49,7 +48,7 @@ public sealed class ScheduleTests(Mini mini) : IClassFixture<Mini>
         var name = $"e2e-{Guid.NewGuid():N}";
         await using var image = await mini.CreateAsync(1 << 20);
         using var sandbox = new Sandbox(
-            "ceph.user=client.admin", $"ceph.state_namespace={name}", $"policy:daily.image={image}", "policy:daily.jitter=0s");
+            $"ceph.user={Mini.WorkerUser}", $"ceph.state_namespace={name}", $"policy:daily.image={image}", "policy:daily.jitter=0s");
         await PassAsync(sandbox, TimeSpan.Zero);
         Assert.Empty(await WorkerProcess.PointsAsync(sandbox));
 
@@ -61,16 +60,7 @@ public sealed class ScheduleTests(Mini mini) : IClassFixture<Mini>
 
     private static async Task PassAsync(Sandbox sandbox, TimeSpan later)
     {
-        using var output = new StringWriter();
-        using var error = new StringWriter();
-        var code = await RbdBackupCommandLine.RunAsync(
-            ["schedule", "--once", "--config-file", sandbox.ConfigFile, "--json"], new CliHost(output, error) { Time = new Later(later) });
-        Assert.True(code == 0, error.ToString());
-    }
-
-    /// <summary>A clock that is ahead.</summary>
-    private sealed class Later(TimeSpan ahead) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + ahead;
+        sandbox.Ahead = later;
+        await sandbox.DoAsync("schedule", "--once");
     }
 }

@@ -7,8 +7,7 @@ using RabbitMQ.Client;
 namespace RbdBackup.EndToEnd.Worker;
 
 /// <summary>
-/// A worker in a process of its own, with queues and a state namespace of its own: it takes up what other tests leave in theirs otherwise. The cephx users
-/// may use one namespace only, so it runs as the admin.
+/// A worker in a process of its own, with queues and a state namespace of its own: it takes up what other tests leave in theirs otherwise.
 /// </summary>
 internal sealed class WorkerProcess : IAsyncDisposable
 {
@@ -31,10 +30,14 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     public static string[] Settings(string name) =>
     [
-        "ceph.user=client.admin", $"ceph.state_namespace={name}", "ceph.lease_duration=5s", $"notifications.queue_prefix={name}",
+        $"ceph.user={Mini.WorkerUser}", $"ceph.state_namespace={name}", "ceph.lease_duration=5s", $"notifications.queue_prefix={name}", $"notifications.exchanges={name}.nova, {name}.cinder",
         $"notifications.transport_url={Mini.AmqpUrl.Replace("amqp:", "rabbit:", StringComparison.Ordinal)}", "http.port=0",
         "repository.segment_size=1MiB", "repository.frame_size=64KiB", "repository.uploads=1",
     ];
+
+    /// <summary>The points of the repository are so many.</summary>
+    public static Task HasPointsAsync(Sandbox sandbox, int count, WorkerProcess worker) =>
+        UntilAsync($"{count} points", async () => (await PointsAsync(sandbox)).Count == count, worker);
 
     public static async Task<WorkerProcess> StartAsync(Sandbox sandbox, string? killAt = null)
     {

@@ -20,13 +20,13 @@ public sealed class WorkerTests(Mini mini) : IClassFixture<Mini>
         await using var worker = await WorkerProcess.StartAsync(sandbox);
         var daily = WorkerProcess.Policy(_server, "daily");
 
-        await WorkerProcess.PublishAsync("nova", daily);
-        await WorkerProcess.PublishAsync("nova", daily);
-        await WorkerProcess.PublishAsync("nova", WorkerProcess.Policy(_server, "daily"));
-        await HasPointsAsync(sandbox, 1, worker);
+        await WorkerProcess.PublishAsync($"{_name}.nova", daily);
+        await WorkerProcess.PublishAsync($"{_name}.nova", daily);
+        await WorkerProcess.PublishAsync($"{_name}.nova", WorkerProcess.Policy(_server, "daily"));
+        await WorkerProcess.HasPointsAsync(sandbox, 1, worker);
         await image.FillAsync(4096, 8192, seed: 2);
-        await WorkerProcess.PublishAsync("nova", WorkerProcess.Policy(_server, "weekly"));
-        await HasPointsAsync(sandbox, 2, worker);
+        await WorkerProcess.PublishAsync($"{_name}.nova", WorkerProcess.Policy(_server, "weekly"));
+        await WorkerProcess.HasPointsAsync(sandbox, 2, worker);
 
         var points = await WorkerProcess.PointsAsync(sandbox);
         Assert.Equal(["full", "increment"], points.Select(p => p.GetProperty("kind").GetString()));
@@ -46,10 +46,10 @@ public sealed class WorkerTests(Mini mini) : IClassFixture<Mini>
         await image.FillAsync(0, 1 << 20, seed: 2);
         await using var worker = await WorkerProcess.StartAsync(sandbox);
 
-        await WorkerProcess.PublishAsync("cinder", WorkerProcess.Message(
+        await WorkerProcess.PublishAsync($"{_name}.cinder", WorkerProcess.Message(
             "cinder-legacy-snapshot.create.end.json", "volume_id", _server,
             p => (p["snapshot_id"], p["metadata"]) = (snapshot, "{'backup': 'yes'}")));
-        await HasPointsAsync(sandbox, 1, worker);
+        await WorkerProcess.HasPointsAsync(sandbox, 1, worker);
 
         var point = (await WorkerProcess.PointsAsync(sandbox)).Single();
         Assert.Equal(id, point.GetProperty("snapshot_id").GetUInt64());
@@ -67,7 +67,7 @@ public sealed class WorkerTests(Mini mini) : IClassFixture<Mini>
         var foreign = await image.SnapshotAsync("somebody-elses");
         await using var worker = await WorkerProcess.StartAsync(sandbox);
 
-        await WorkerProcess.PublishAsync("nova", WorkerProcess.Message(capture, "instance_id", _server));
+        await WorkerProcess.PublishAsync($"{_name}.nova", WorkerProcess.Message(capture, "instance_id", _server));
         await WorkerProcess.UntilAsync("the snapshot to go", async () => (await image.InfoAsync()).Snapshots.Count == 1, worker);
 
         Assert.Equal(foreign, Assert.Single((await image.InfoAsync()).Snapshots).Id);
@@ -80,35 +80,15 @@ public sealed class WorkerTests(Mini mini) : IClassFixture<Mini>
         await using var image = await mini.CreateAsync(Size, name: $"{_server}_disk");
         await using var worker = await WorkerProcess.StartAsync(sandbox);
 
-        await WorkerProcess.PublishAsync("nova", [0xff, 0x00, (byte)'{']);
-        await WorkerProcess.PublishAsync("nova", WorkerProcess.Policy("../../etc/passwd", "daily"));
-        await WorkerProcess.PublishAsync("nova", WorkerProcess.Policy(_server, "daily"));
-        await HasPointsAsync(sandbox, 1, worker);
+        await WorkerProcess.PublishAsync($"{_name}.nova", [0xff, 0x00, (byte)'{']);
+        await WorkerProcess.PublishAsync($"{_name}.nova", WorkerProcess.Policy("../../etc/passwd", "daily"));
+        await WorkerProcess.PublishAsync($"{_name}.nova", WorkerProcess.Policy(_server, "daily"));
+        await WorkerProcess.HasPointsAsync(sandbox, 1, worker);
 
         await using var connection = await new ConnectionFactory { Uri = new Uri(Mini.AmqpUrl) }.CreateConnectionAsync();
         await using var channel = await connection.CreateChannelAsync();
         var dead = await channel.BasicGetAsync($"{_name}.dead", autoAck: true);
         Assert.True(dead!.BasicProperties.Headers!.ContainsKey("x-rbdbackup-reason"));
-    }
-
-    [Fact]
-    public async Task What_a_killed_worker_left_another_one_finishes()
-    {
-        using var sandbox = new Sandbox(WorkerProcess.Settings(_name));
-        await using var image = await mini.CreateAsync(Size, name: $"{_server}_disk");
-        await image.FillAsync(0, 3 << 20, seed: 1);
-        await using (var first = await WorkerProcess.StartAsync(sandbox, killAt: "backup.segment:2"))
-        {
-            await WorkerProcess.PublishAsync("nova", WorkerProcess.Policy(_server, "daily"));
-            await WorkerProcess.UntilAsync("the worker to be killed", () => Task.FromResult(first.HasExited), first);
-        }
-
-        var begun = Path.GetFileName(Assert.Single(Directory.GetDirectories(Path.Combine(sandbox.StoreFolder, "data"))));
-        await using var second = await WorkerProcess.StartAsync(sandbox);
-        await HasPointsAsync(sandbox, 1, second);
-
-        Assert.Equal(begun, (await WorkerProcess.PointsAsync(sandbox)).Single().GetProperty("id").GetString());
-        Assert.Equal(await image.ReadAsync(), await sandbox.ExportFullAsync(begun));
     }
 
     [Fact]
@@ -119,11 +99,8 @@ public sealed class WorkerTests(Mini mini) : IClassFixture<Mini>
         await using var worker = await WorkerProcess.StartAsync(sandbox);
 
         await sandbox.DoAsync("backup", "image", image.ToString(), "--queue");
-        await HasPointsAsync(sandbox, 1, worker);
+        await WorkerProcess.HasPointsAsync(sandbox, 1, worker);
         await WorkerProcess.UntilAsync(
             "the job to be finished", async () => (await sandbox.DoAsync("jobs")).EnumerateArray().Any(j => j.GetProperty("state").GetString() == "finished"), worker);
     }
-
-    private static Task HasPointsAsync(Sandbox sandbox, int count, WorkerProcess worker) =>
-        WorkerProcess.UntilAsync($"{count} points", async () => (await WorkerProcess.PointsAsync(sandbox)).Count == count, worker);
 }

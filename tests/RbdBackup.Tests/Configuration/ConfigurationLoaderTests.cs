@@ -60,17 +60,16 @@ public sealed class ConfigurationLoaderTests : IDisposable
         var settings = _folder.Load(
             """
             [DEFAULT]
-            state_path = /srv/x
-            log_file = $state_path/log/${ceph.cluster}.log
+            log_file = /srv/x/log/${ceph.cluster}.log
             [ceph]
             cluster = east
             conf = /etc/ceph/$cluster.$$conf
-            user = $state_path/\$x
+            user = $log_file/\$x
             [rotation]
             cycle_days = 7
             """).Settings;
         Assert.Equal("/srv/x/log/east.log", settings.General.LogFile);
-        Assert.Equal("/srv/x/$x", settings.Ceph.User);
+        Assert.Equal("/srv/x/log/east.log/$x", settings.Ceph.User);
         Assert.Equal(7, settings.Policies["daily"].CycleDays);
         Assert.Equal(28, settings.Policies["weekly"].CycleDays);
     }

@@ -2,7 +2,7 @@
 namespace RbdBackup.Configuration;
 
 /// <summary>What holds for the whole process.</summary>
-[Section("DEFAULT", "Logging and places.")]
+[Section("DEFAULT", "Logging.")]
 public sealed record GeneralSettings
 {
     [Option("false", "Log what helps to find a fault, and much of it. The same as -v.")]
@@ -13,7 +13,4 @@ public sealed record GeneralSettings
 
     [Option("false", "Log one JSON object a line instead of text.")]
     public required bool UseJson { get; init; }
-
-    [Option("/var/lib/rbdbackup", "The folder for what this process keeps for itself. It may be lost.")]
-    public required string StatePath { get; init; }
 }

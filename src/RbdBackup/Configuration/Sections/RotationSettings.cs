@@ -11,9 +11,6 @@ public sealed record RotationSettings
     [Option("2", "How many cycles are kept. 1 drops a cycle as soon as the next full is committed.", Min = "1", Max = "1000")]
     public required int KeepCycles { get; init; }
 
-    [Option("30d", "How long the points of a deleted server or volume are kept.", Min = "1d")]
-    public required TimeSpan KeepDeleted { get; init; }
-
     [Option(
         "36h",
         "How long gc waits between writing down what looks unused and deleting it. Longer than the longest job ([jobs] deadline) by an "
