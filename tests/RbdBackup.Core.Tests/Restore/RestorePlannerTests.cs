@@ -91,6 +91,7 @@ public sealed class RestorePlannerTests
     /// <summary>The names of one restore and what each step does to them.</summary>
     private sealed class World(string? old)
     {
+        private readonly string? _old = old;
         private RestoreJournal _journal = Journal(null, old, filled: false);
         private string? _scratch;
         private string? _aside;
@@ -140,7 +141,7 @@ public sealed class RestorePlannerTests
                     (Target, _aside) = (_aside, null);
                     break;
                 case RestoreStep.RestoreOld:
-                    (Target, Trashed) = (old, false);
+                    (Target, Trashed) = (_old, false);
                     break;
                 case RestoreStep.DropNew:
                     _scratch = null;
@@ -153,7 +154,7 @@ public sealed class RestorePlannerTests
             return true;
         }
 
-        public void AssertNothingLost() => Assert.True(old is null || Target == old || _aside == old || Trashed, "the old image is in no place");
+        public void AssertNothingLost() => Assert.True(_old is null || Target == _old || _aside == _old || Trashed, "the old image is in no place");
 
         private RestoreSight Sight => new(Target, _scratch, _aside, Trashed);
     }
