@@ -27,7 +27,7 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
         Assert.Equal([false, true], (await RotateAsync(dryRun: true)).Select(v => v.Keep));
         Assert.Equal(2, (await _test.KeysAsync(Keys.PointsPrefix)).Count);
         Assert.Equal([false, true], (await RotateAsync()).Select(v => v.Keep));
-        Assert.Contains(present.Point.ToString(), Assert.Single((await _test.KeysAsync(Keys.PointsPrefix)).Where(k => Keys.TryParseManifest(k) is not null)), StringComparison.Ordinal);
+        Assert.Contains(present.Point.ToString(), Assert.Single(await _test.KeysAsync(Keys.PointsPrefix), k => Keys.TryParseManifest(k) is not null), StringComparison.Ordinal);
 
         var doomed = data.Count(k => Keys.PointOfData(k) == old.Point);
         Assert.Equal(new GarbageResult(doomed, 0, 0), await CollectAsync(dryRun: true));
