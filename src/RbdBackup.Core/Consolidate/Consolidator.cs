@@ -16,12 +16,9 @@ public sealed record ConsolidateResult(Manifest Point, long IndexBytes);
 /// time make two revisions that show the same.
 /// </summary>
 /// <param name="repository">The repository.</param>
-/// <param name="leafBytes">What a leaf of an index covers that is not built on another; a power of two.</param>
-public sealed class Consolidator(PointRepository repository, long leafBytes = Consolidator.DefaultLeafBytes)
+/// <param name="layout">How indexes are cut; null: as usual.</param>
+public sealed class Consolidator(PointRepository repository, MergedLayout? layout = null)
 {
-    /// <summary>What a leaf covers, in bytes.</summary>
-    public const long DefaultLeafBytes = 1L << 30;
-
     /// <summary>Makes a point independent; one that needs no other stays as it is.</summary>
     /// <exception cref="RbdBackupException">Corrupt: a point of its chain is missing or damaged.</exception>
     public async Task<ConsolidateResult> ConsolidateAsync(Manifest point, IProgressReporter progress, CancellationToken cancel)
@@ -36,7 +33,7 @@ public sealed class Consolidator(PointRepository repository, long leafBytes = Co
         }
 
         var attempt = AttemptId.New();
-        var merge = new IndexMerge(repository, chain, attempt, leafBytes);
+        var merge = new IndexMerge(repository, chain, attempt, layout ?? new MergedLayout());
         var index = await merge.RunAsync(progress, cancel);
         Checkpoints.Pass("consolidate.indexed");
         var own = (await repository.ReadReferencesAsync(point, cancel)).Segments.Where(r => r.Point == point.Point);
@@ -61,7 +58,7 @@ public sealed class Consolidator(PointRepository repository, long leafBytes = Co
 }
 
 /// <summary>Merges a chain's indexes into one, leaf by leaf: own pages on top of the stack of the merged index that the chain starts with, if it does.</summary>
-internal sealed class IndexMerge(PointRepository repository, IReadOnlyList<Manifest> chain, AttemptId attempt, long leafBytes)
+internal sealed class IndexMerge(PointRepository repository, IReadOnlyList<Manifest> chain, AttemptId attempt, MergedLayout layout)
 {
     private MergedIndexWriter? _writer;
 
@@ -79,9 +76,9 @@ internal sealed class IndexMerge(PointRepository repository, IReadOnlyList<Manif
     {
         var bottom = chain[0].HasMergedIndex ? (MergedCursor)await repository.OpenIndexAsync(chain[0], cancel) : null;
         var upper = await ChainCursor.OpenAsync(repository, bottom is null ? chain : chain.Skip(1), cancel);
-        var (leaf, generation) = (bottom?.LeafBytes ?? leafBytes, bottom is null ? 0 : bottom.Generation + 1);
+        var (leaf, generation) = (bottom?.LeafBytes ?? layout.LeafBytes, bottom is null ? 0 : bottom.Generation + 1);
         var (size, limit) = (chain[^1].Size, chain.Min(m => m.Size));
-        _writer = new MergedIndexWriter(repository, chain[^1].Point, attempt, leaf, generation);
+        _writer = new MergedIndexWriter(repository, chain[^1].Point, attempt, layout with { LeafBytes = leaf }, generation);
         for (var number = 0L; number * leaf < size; number++)
         {
             var own = await ReadAsync(upper.ReadAsync, number * leaf, Math.Min(size, (number + 1) * leaf), cancel);

@@ -4,6 +4,11 @@ using RbdBackup.Core.Ports;
 
 namespace RbdBackup.Core.Repository;
 
+/// <summary>How merged indexes are cut.</summary>
+/// <param name="LeafBytes">What a leaf covers, in bytes; an index that is built on another has that one's.</param>
+/// <param name="ObjectBytes">How large objects of leaf pages become, in bytes: one is held in memory until it is stored.</param>
+public sealed record MergedLayout(long LeafBytes = 1L << 30, int ObjectBytes = 16 << 20);
+
 /// <summary>An object that holds leaf pages.</summary>
 /// <param name="Key">Its key.</param>
 /// <param name="Length">How far its leaf pages reach, in bytes from its start.</param>

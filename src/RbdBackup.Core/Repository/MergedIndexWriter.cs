@@ -7,10 +7,8 @@ namespace RbdBackup.Core.Repository;
 /// Writes a merged index leaf by leaf, ascending. Leaf pages are stored as they fill objects of their own; the last ones share the index object with the
 /// root. Memory: such an object, and the compressed root (about 0.3 MiB a TiB of image).
 /// </summary>
-internal sealed class MergedIndexWriter(PointRepository repository, PointId point, AttemptId attempt, long leafBytes, int generation)
+internal sealed class MergedIndexWriter(PointRepository repository, PointId point, AttemptId attempt, MergedLayout layout, int generation)
 {
-    private const int ObjectBytes = 16 << 20;
-
     private readonly List<IndexObject> _objects = [];
     private readonly Dictionary<string, int> _numbers = [];
     private readonly ArrayBufferWriter<byte> _root = new();
@@ -44,14 +42,14 @@ internal sealed class MergedIndexWriter(PointRepository repository, PointId poin
         }
 
         _inPage = _inPage.Count == 0 ? (number, number - 1, 0) : _inPage;
-        RootPage.Write(_rootPlain, new Leaf(number, layers), _inPage.Last, leafBytes, o => o.Key.Length == 0 ? _current!.Value : Number(o));
+        RootPage.Write(_rootPlain, new Leaf(number, layers), _inPage.Last, layout.LeafBytes, o => o.Key.Length == 0 ? _current!.Value : Number(o));
         _inPage = (_inPage.First, number, _inPage.Count + 1);
         if (_rootPlain.WrittenCount >= RootPage.Target || _inPage.Count == Pages.MaxEntries)
         {
             CloseRootPage();
         }
 
-        if (_leafPages.WrittenCount >= ObjectBytes)
+        if (_leafPages.WrittenCount >= layout.ObjectBytes)
         {
             await StoreLeavesAsync(cancel);
         }
@@ -70,7 +68,7 @@ internal sealed class MergedIndexWriter(PointRepository repository, PointId poin
         var start = _leafPages.WrittenCount;
         _leafPages.Write(_root.WrittenSpan);
         var directory = new MergedDirectory(
-            RepositoryFormat.Version, point, leafBytes, generation, _objects, [.. _rootPages.Select(p => p with { Offset = start + p.Offset })]);
+            RepositoryFormat.Version, point, layout.LeafBytes, generation, _objects, [.. _rootPages.Select(p => p with { Offset = start + p.Offset })]);
         TailDirectory.Write(_leafPages, directory, RepositoryJson.Default.MergedDirectory);
         StoredBytes += _leafPages.WrittenCount;
         return await repository.PutAsync(key, new ReadOnlySequence<byte>(_leafPages.WrittenMemory), cancel);
@@ -90,7 +88,7 @@ internal sealed class MergedIndexWriter(PointRepository repository, PointId poin
     {
         if (_inPage.Count > 0)
         {
-            var (start, end) = (_inPage.First * leafBytes, (_inPage.Last + 1) * leafBytes);
+            var (start, end) = (_inPage.First * layout.LeafBytes, (_inPage.Last + 1) * layout.LeafBytes);
             _rootPages.Add(Pages.Append(_root, _root.WrittenCount, _rootPlain.WrittenSpan, _inPage.Count, start, end, repository.Codec));
             _rootPlain.ResetWrittenCount();
             _inPage = default;

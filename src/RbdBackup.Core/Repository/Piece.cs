@@ -73,6 +73,26 @@ internal static class Pieces
         return merged;
     }
 
+    /// <summary>What an index shows of a range, with zeros where it shows nothing.</summary>
+    public static IEnumerable<Piece> Filled(IEnumerable<Piece> pieces, Piece range)
+    {
+        var at = range.Offset;
+        foreach (var piece in pieces.Append(new Piece(range.End, 0, null)))
+        {
+            if (at < piece.Offset)
+            {
+                yield return new Piece(at, piece.Offset - at, null);
+            }
+
+            if (piece.Length > 0)
+            {
+                yield return piece;
+            }
+
+            at = piece.End;
+        }
+    }
+
     /// <summary>Appends pieces, with what continues the one before as one piece: windows cut what an index holds in one.</summary>
     public static void Append(List<Piece> list, IEnumerable<Piece> more)
     {

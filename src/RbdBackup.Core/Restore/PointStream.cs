@@ -108,18 +108,29 @@ public sealed class PointStream(PointRepository repository)
             _buffer.Dispose();
         }
 
-        /// <summary>Writes pieces; with <paramref name="zeros"/> those without data too, and the zeros in frames.</summary>
+        /// <summary>
+        /// Writes pieces; with <paramref name="zeros"/> those without data too, and the zeros in frames. Once a frame is gone, all pieces are looked up
+        /// again, by the point's newest revision.
+        /// </summary>
         public async Task WriteAsync(IEnumerable<Piece> pieces, ChainReader reader, bool zeros, CancellationToken cancel)
         {
+            var stale = false;
             foreach (var piece in pieces)
             {
+                if (stale && piece.Frame is not null)
+                {
+                    await WriteAsync(Pieces.Filled(await reader.ReadAsync(piece.Offset, piece.End, cancel), piece), reader, zeros, cancel);
+                    continue;
+                }
+
                 try
                 {
                     Write(piece, piece.Frame is null ? null : await _cache.GetAsync(piece.Frame, cancel), zeros);
                 }
                 catch (RbdBackupException missing) when (missing.Kind == ErrorKind.NotFound)
                 {
-                    await WriteAsync(await reader.ReadAgainAsync(piece.Offset, piece.End, missing, cancel), reader, zeros, cancel);
+                    await WriteAsync(Pieces.Filled(await reader.ReadAgainAsync(piece.Offset, piece.End, missing, cancel), piece), reader, zeros, cancel);
+                    stale = true;
                 }
 
                 await _buffer.DrainAsync(_output, cancel);

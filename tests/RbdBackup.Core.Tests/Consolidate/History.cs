@@ -23,7 +23,7 @@ internal sealed class History : IAsyncDisposable
     private History(TestRepository test, int seed)
     {
         (_test, _random) = (test, new Random(seed));
-        _consolidator = new Consolidator(test.Repository, _random.Next(3) switch { 0 => 16 << 10, 1 => 64 << 10, _ => Consolidator.DefaultLeafBytes });
+        _consolidator = new Consolidator(test.Repository, _random.Next(3) switch { 0 => new MergedLayout(16 << 10, 200), 1 => new MergedLayout(64 << 10, 1000), _ => null });
         _prune = new PruneRunner(test.Repository, new PointRemover(test.Repository, _consolidator));
         _image = Images.Random(_random, _random.Next(20, 200) * 1024);
     }
