@@ -33,7 +33,8 @@ internal static class Images
         {
             var now = after.AsSpan(at, Math.Min(Sector, after.Length - at));
             var exists = now.ContainsAnyExcept((byte)0);
-            var same = at + now.Length <= before.Length ? before.AsSpan(at, now.Length).SequenceEqual(now) : !exists;
+            var was = before.AsSpan(Math.Min(at, before.Length), Math.Clamp(before.Length - at, 0, now.Length));
+            var same = now.StartsWith(was) && !now[was.Length..].ContainsAnyExcept((byte)0);
             if (same)
             {
                 continue;

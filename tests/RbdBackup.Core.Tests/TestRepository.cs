@@ -16,12 +16,13 @@ internal sealed class TestRepository : IAsyncDisposable
 
     public static readonly CutParameters SmallCut = new(64 << 10, 16 << 10, 4096);
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rbdbackup-test.");
+    private readonly DirectoryInfo _folder;
     private readonly FrameCodec _codec;
     private ulong _snapshot = 10;
 
-    private TestRepository(string codec)
+    private TestRepository(string codec, string parent)
     {
+        _folder = Directory.CreateDirectory(Path.Combine(parent, $"rbdbackup-test.{Guid.NewGuid():N}"));
         _codec = CodecFactory.Create(codec);
         Store = new WrappedStore(new FolderStore(_folder.FullName, Time));
     }
@@ -36,9 +37,10 @@ internal sealed class TestRepository : IAsyncDisposable
 
     public PointRepository Repository { get; private set; } = null!;
 
-    public static async Task<TestRepository> OpenAsync(string codec = "none")
+    /// <summary>Opens an empty repository; <paramref name="inMemory"/> for tests that store thousands of objects: its folder is in memory, where that is possible.</summary>
+    public static async Task<TestRepository> OpenAsync(string codec = "none", bool inMemory = false)
     {
-        var test = new TestRepository(codec);
+        var test = new TestRepository(codec, inMemory && Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath());
         test.Repository = await PointRepository.OpenAsync(test.Store, test.Codec, test.Time, create: true, CancellationToken.None);
         return test;
     }

@@ -39,16 +39,16 @@ internal sealed class BaseFinder(string fsid, PointRepository repository, ImageJ
         return new KnownPoints(points, candidates);
     }
 
-    /// <summary>The points whose chain is whole, and when its full was made.</summary>
+    /// <summary>The points whose chain is whole, and when the full was made that it started with, though that may be gone.</summary>
     private static Dictionary<Manifest, DateTimeOffset> Whole(IReadOnlyList<Manifest> points)
     {
         var starts = new Dictionary<PointId, DateTimeOffset>();
         var whole = new Dictionary<Manifest, DateTimeOffset>(ReferenceEqualityComparer.Instance);
         foreach (var point in points.OrderBy(p => p.Snapshot.Id).ThenBy(p => p.Point))
         {
-            if (point.Base is null || starts.ContainsKey(point.Base.Point))
+            if (point.Needs is not { } below || starts.ContainsKey(below.Point))
             {
-                starts[point.Point] = point.Base is null ? point.Created : starts[point.Base.Point];
+                starts[point.Point] = point.Needs is null ? point.ChainStart ?? point.Created : starts[point.Needs.Point];
                 whole[point] = starts[point.Point];
             }
         }

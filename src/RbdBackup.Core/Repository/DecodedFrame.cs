@@ -42,7 +42,12 @@ public sealed class DecodedFrame : IDisposable
 
     /// <summary>The data in this frame that pieces of an image show, ascending; zeros among it are left out.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Corrupt"/>: the frame lacks a part of a piece: it is not the one that the index means.</exception>
-    public IEnumerable<(long Offset, ReadOnlyMemory<byte> Data)> Cut(IEnumerable<Piece> pieces)
+    public IEnumerable<(long Offset, ReadOnlyMemory<byte> Data)> Cut(IEnumerable<Piece> pieces) =>
+        Show(pieces).Where(s => !s.Run.IsZero).Select(s => (s.Run.Offset, s.Data));
+
+    /// <summary>All that this frame holds of pieces of an image, ascending: data with its bytes, and zeros without.</summary>
+    /// <exception cref="RbdBackupException">As of <see cref="Cut"/>.</exception>
+    public IEnumerable<(FrameRun Run, ReadOnlyMemory<byte> Data)> Show(IEnumerable<Piece> pieces)
     {
         var next = 0;
         foreach (var piece in pieces)
@@ -54,9 +59,10 @@ public sealed class DecodedFrame : IDisposable
                 var run = Runs[next];
                 var (from, to) = (Math.Max(run.Offset, piece.Offset), Math.Min(run.End, piece.End));
                 covered = from == covered && from < to ? to : covered;
-                if (!run.IsZero && from < to)
+                if (from < to)
                 {
-                    yield return (from, _plain.AsMemory(run.Start + (int)(from - run.Offset), (int)(to - from)));
+                    var shown = new FrameRun(from, to - from, run.IsZero ? -1 : run.Start + (int)(from - run.Offset));
+                    yield return (shown, run.IsZero ? default : _plain.AsMemory(shown.Start, (int)shown.Length));
                 }
 
                 if (run.End > piece.End)

@@ -10,21 +10,20 @@ public sealed class FrameSource(IObjectStore store, IFrameCodec codec)
     /// <summary>The longest frame to accept, in bytes, stored or plain; whatever an index claims.</summary>
     public const int MaxFrame = 256 << 20;
 
-    /// <summary>The frame at an address.</summary>
+    /// <summary>The frame of a name.</summary>
     /// <exception cref="RbdBackupException">NotFound; Corrupt: damaged, or not what the index says.</exception>
-    public async Task<DecodedFrame> FetchAsync(SegmentRun run, FrameAddress address, CancellationToken cancel)
+    public async Task<DecodedFrame> FetchAsync(FrameName frame, CancellationToken cancel)
     {
-        var key = Keys.Segment(run.Point, address.Segment, run.Attempt);
-        if (address.Offset < 0 || address.Length is <= 0 or > MaxFrame || address.Segment < run.First || address.Segment > run.Last)
+        if (frame.Offset < 0 || frame.Length is <= 0 or > MaxFrame)
         {
-            throw RepositoryFormat.Corrupt(key, "is named by an index that makes no sense");
+            throw RepositoryFormat.Corrupt(frame.Key, "is named by an index that makes no sense");
         }
 
-        var stored = ArrayPool<byte>.Shared.Rent(address.Length);
+        var stored = ArrayPool<byte>.Shared.Rent(frame.Length);
         try
         {
-            await store.GetRangeAsync(key, address.Offset, stored.AsMemory(0, address.Length), cancel);
-            return DecodedFrame.Decode(stored.AsSpan(0, address.Length), codec, key, run.Point, address.Segment, MaxFrame);
+            await store.GetRangeAsync(frame.Key, frame.Offset, stored.AsMemory(0, frame.Length), cancel);
+            return DecodedFrame.Decode(stored.AsSpan(0, frame.Length), codec, frame.Key, frame.Point, frame.Segment, MaxFrame);
         }
         finally
         {

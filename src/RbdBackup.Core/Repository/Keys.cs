@@ -59,6 +59,9 @@ public static class Keys
     /// <summary>Where a disk's manifests are.</summary>
     public static string DiskPrefix(string disk) => $"{PointsPrefix}{disk}/";
 
+    /// <summary>Where a point's manifests are.</summary>
+    public static string PointPrefix(string disk, PointId point) => $"{DiskPrefix(disk)}{point}.";
+
     /// <summary>A manifest's key.</summary>
     public static string Manifest(string disk, PointId point, int revision, AttemptId attempt, PointKind kind, long storedBytes) =>
         $"{DiskPrefix(disk)}{point}.{revision:D6}.{attempt}.{(kind == PointKind.Full ? "full" : "increment")}.{storedBytes}.json";
@@ -116,11 +119,14 @@ public static class Keys
     /// <summary>The index that an attempt stored.</summary>
     public static string Index(PointId point, AttemptId attempt) => $"{PointData(point)}index.{attempt}";
 
+    /// <summary>Pages of a merged index that an attempt stored beside the index itself.</summary>
+    public static string Leaves(PointId point, int number, AttemptId attempt) => $"{PointData(point)}leaves.{attempt}.{number:D4}";
+
     /// <summary>The references that an attempt stored.</summary>
     public static string References(PointId point, AttemptId attempt) => $"{PointData(point)}references.{attempt}";
 
-    /// <summary>Where a point's references are.</summary>
-    public static string ReferencesPrefix(PointId point) => $"{PointData(point)}references.";
+    /// <summary>True for the key of references.</summary>
+    public static bool IsReferences(string key) => key.AsSpan(key.LastIndexOf('/') + 1).StartsWith("references.");
 
     /// <summary>True for a plan's key.</summary>
     public static bool IsPlan(string key) => key.AsSpan(key.LastIndexOf('/') + 1).StartsWith("plan.");

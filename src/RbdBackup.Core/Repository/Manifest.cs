@@ -85,8 +85,20 @@ public sealed record Manifest
     /// <summary>The ids of all snapshots of the image that are older than its own, of every namespace.</summary>
     public required IReadOnlyList<ulong> OlderSnapshots { get; init; }
 
-    /// <summary>What it stands on; null for a full.</summary>
+    /// <summary>What it was taken on; null for a full. An independent point does not need it, it only tells where the point comes from.</summary>
     public PointBase? Base { get; init; }
+
+    /// <summary>True where its index shows the whole image: it is read without its base, which may be gone.</summary>
+    public bool Independent { get; init; }
+
+    /// <summary>When the full was made that an independent point's chain started with; null for all others, whose chain says it.</summary>
+    public DateTimeOffset? ChainStart { get; init; }
+
+    /// <summary>The point that must be there so that this one can be read; null where it needs none.</summary>
+    public PointBase? Needs => Independent ? null : Base;
+
+    /// <summary>True where its index is a merged one (<see cref="MergedDirectory"/>), false for a point's own (<see cref="IndexDirectory"/>).</summary>
+    public bool HasMergedIndex => RequiredFeatures.Contains(RepositoryFormat.MergedIndex);
 
     /// <summary>The image's size at the snapshot, in bytes.</summary>
     public required long Size { get; init; }
@@ -156,5 +168,5 @@ public sealed record SegmentRun(PointId Point, AttemptId Attempt, int First, int
 /// <param name="Format">The version of the format.</param>
 /// <param name="Manifest">The key of the manifest that names this list: while that is there, nothing of it is garbage, whatever a listing says.</param>
 /// <param name="Segments">The segments.</param>
-/// <param name="Objects">Plan and index.</param>
+/// <param name="Objects">Plan and index, and the objects of other points whose pages the index names.</param>
 public sealed record ReferenceList(int Format, string Manifest, IReadOnlyList<SegmentRun> Segments, IReadOnlyList<string> Objects);

@@ -169,7 +169,7 @@ public sealed class PointRepository : IAsyncDisposable
     {
         var chain = new List<Manifest> { point };
         var disks = new Dictionary<string, IReadOnlyList<Manifest>>();
-        while (chain[^1].Base is { } wanted)
+        while (chain[^1].Needs is { } wanted)
         {
             if (!disks.TryGetValue(wanted.Disk, out var disk))
             {
@@ -178,6 +178,13 @@ public sealed class PointRepository : IAsyncDisposable
 
             // A chain that leads into itself would never end.
             var found = chain.Count <= disks.Values.Sum(d => d.Count) + 1 ? disk.FirstOrDefault(m => m.Point == wanted.Point) : null;
+            if (found is null && await FindNewestAsync(chain[^1], cancel) is { } newer && newer.Revision > chain[^1].Revision)
+            {
+                // Its base was pruned meanwhile, after it had been made independent.
+                chain[^1] = newer;
+                continue;
+            }
+
             chain.Add(found ?? throw new RbdBackupException(
                 ErrorKind.Corrupt, $"point {point.Point} of {point.Disk.Spec} stands on point {wanted.Point}, which is missing or damaged",
                 "'rbdbackup list' shows other points; make a new full backup with 'backup --full'."));
@@ -187,13 +194,62 @@ public sealed class PointRepository : IAsyncDisposable
         return chain;
     }
 
-    /// <summary>The index directory that a manifest names.</summary>
+    /// <summary>The newest revision of a point; null where the point is gone.</summary>
+    /// <exception cref="RbdBackupException">Corrupt: none of its manifests can be read.</exception>
+    public Task<Manifest?> FindNewestAsync(Manifest point, CancellationToken cancel) => FindNewestAsync(point.Disk.Key, point.Point, cancel);
+
+    /// <summary>The newest revision of a disk's point; null where the point is gone.</summary>
+    /// <exception cref="RbdBackupException">Corrupt: none of its manifests can be read.</exception>
+    public async Task<Manifest?> FindNewestAsync(string disk, PointId point, CancellationToken cancel)
+    {
+        var revisions = new List<ManifestKey>();
+        await foreach (var key in ListAsync(Keys.PointPrefix(disk, point), cancel))
+        {
+            revisions.Add(key);
+        }
+
+        RbdBackupException? damage = null;
+        return await ReadHighestAsync(revisions, e => damage = e, cancel) ?? (damage is { Kind: ErrorKind.Corrupt } ? throw damage : null);
+    }
+
+    /// <summary>The directory of a point's own index.</summary>
     public async Task<IndexDirectory> ReadIndexAsync(Manifest manifest, CancellationToken cancel)
     {
         var (directory, _) = await TailDirectory.ReadAsync(
             Store, manifest.Index.Key, manifest.Index.Length, RepositoryJson.Default.IndexDirectory, cancel);
-        RepositoryFormat.Require(directory.Format, [], manifest.Index.Key);
-        return directory.Point == manifest.Point ? directory : throw RepositoryFormat.Corrupt(manifest.Index.Key, "is the index of another point");
+        RequireIndex(manifest, directory.Format, directory.Point, directory.Pages);
+        return directory;
+    }
+
+    /// <summary>The directory of a merged index.</summary>
+    public async Task<MergedDirectory> ReadMergedIndexAsync(Manifest manifest, CancellationToken cancel)
+    {
+        var (directory, _) = await TailDirectory.ReadAsync(
+            Store, manifest.Index.Key, manifest.Index.Length, RepositoryJson.Default.MergedDirectory, cancel);
+        RequireIndex(manifest, directory.Format, directory.Point, directory.Pages);
+        return directory.LeafBytes is > 0 and <= long.MaxValue / 4 && directory.Objects.All(o => Keys.PointOfData(o.Key) is not null)
+            ? directory
+            : throw RepositoryFormat.Corrupt(manifest.Index.Key, "has a root that makes no sense");
+    }
+
+    /// <summary>A point's index, to be read from the image's start.</summary>
+    internal async Task<IIndexCursor> OpenIndexAsync(Manifest manifest, CancellationToken cancel) =>
+        manifest.HasMergedIndex
+            ? new MergedCursor(this, manifest.Index.Key, await ReadMergedIndexAsync(manifest, cancel))
+            : new IndexCursor(this, manifest.Index.Key, await ReadIndexAsync(manifest, cancel));
+
+    private static void RequireIndex(Manifest manifest, int format, PointId point, IReadOnlyList<Page> pages)
+    {
+        RepositoryFormat.Require(format, [], manifest.Index.Key);
+        if (point != manifest.Point)
+        {
+            throw RepositoryFormat.Corrupt(manifest.Index.Key, "is the index of another point");
+        }
+
+        if (pages.Any(p => p.Start < 0 || p.End <= p.Start) || pages.Zip(pages.Skip(1)).Any(p => p.First.End > p.Second.Start))
+        {
+            throw RepositoryFormat.Corrupt(manifest.Index.Key, "has pages that do not ascend");
+        }
     }
 
     /// <summary>Stores a point's references.</summary>

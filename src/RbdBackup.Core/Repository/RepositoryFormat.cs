@@ -13,8 +13,11 @@ public static class RepositoryFormat
     /// <summary>The most that a small JSON object may take, in bytes.</summary>
     public const int MaxJson = 16 << 20;
 
+    /// <summary>The feature of a manifest whose index is merged: it shows the whole image, with frames of other points, and needs no base.</summary>
+    public const string MergedIndex = "merged-index";
+
     /// <summary>The required features that this program knows.</summary>
-    public static IReadOnlySet<string> KnownFeatures { get; } = new HashSet<string>(StringComparer.Ordinal) { FrameHash.Name };
+    public static IReadOnlySet<string> KnownFeatures { get; } = new HashSet<string>(StringComparer.Ordinal) { FrameHash.Name, MergedIndex };
 
     /// <summary>Refuses what a newer program wrote.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Unsupported"/>.</exception>
@@ -63,6 +66,7 @@ public sealed record RepositoryHeader(int Format, IReadOnlyList<string> Required
 [JsonSerializable(typeof(RepositoryHeader))]
 [JsonSerializable(typeof(SegmentFooter))]
 [JsonSerializable(typeof(IndexDirectory))]
+[JsonSerializable(typeof(MergedDirectory))]
 [JsonSerializable(typeof(PlanHead))]
 [JsonSerializable(typeof(GarbageList))]
 public sealed partial class RepositoryJson : JsonSerializerContext;

@@ -33,15 +33,7 @@ public sealed class ImageFiller(PointRepository repository, int writesInFlight)
         var total = 0L;
         await foreach (var window in reader.ReadAsync(cancel))
         {
-            var written = new List<(long Offset, int Length, byte[] Hash)>();
-            await ForEachAsync(window.Where(p => p.Frame is not null).GroupBy(p => (p.Segments, p.Frame)), async (frame, ct) =>
-            {
-                var runs = await WriteFrameAsync(target, frame.Key.Segments!, frame.Key.Frame!.Value, frame, ct);
-                lock (written)
-                {
-                    written.AddRange(runs);
-                }
-            }, cancel);
+            var written = await WriteWindowAsync(target, reader, window, cancel);
             await target.FlushAsync(cancel);
             await ForEachAsync(written, (run, ct) => VerifyAsync(check, run.Offset, run.Length, run.Hash, ct), cancel);
             total += written.Sum(r => (long)r.Length);
@@ -52,10 +44,41 @@ public sealed class ImageFiller(PointRepository repository, int writesInFlight)
         return new FillResult(total, total);
     }
 
-    private async Task<List<(long Offset, int Length, byte[] Hash)>> WriteFrameAsync(
-        IImage target, SegmentRun segments, FrameAddress address, IEnumerable<Piece> pieces, CancellationToken cancel)
+    /// <summary>Writes what a window shows; where a frame is gone, again, by the point's newest revision.</summary>
+    private async Task<List<(long Offset, int Length, byte[] Hash)>> WriteWindowAsync(
+        IImage target, ChainReader reader, IReadOnlyList<Piece> window, CancellationToken cancel)
     {
-        using var frame = await _frames.FetchAsync(segments, address, cancel);
+        var (written, gone) = (new List<(long, int, byte[])>(), (RbdBackupException?)null);
+        await ForEachAsync(window.Where(p => p.Frame is not null).GroupBy(p => p.Frame!), async (pieces, ct) =>
+        {
+            using var frame = await TryFetchAsync(pieces.Key, e => gone = e, ct);
+            var runs = frame is null ? [] : await WriteFrameAsync(target, frame, pieces, ct);
+            lock (written)
+            {
+                written.AddRange(runs);
+            }
+        }, cancel);
+        return gone is null
+            ? written
+            : await WriteWindowAsync(target, reader, await reader.ReadAgainAsync(window[0].Offset, window[^1].End, gone, cancel), cancel);
+    }
+
+    private async Task<DecodedFrame?> TryFetchAsync(FrameName name, Action<RbdBackupException> onGone, CancellationToken cancel)
+    {
+        try
+        {
+            return await _frames.FetchAsync(name, cancel);
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            onGone(e);
+            return null;
+        }
+    }
+
+    private static async Task<List<(long Offset, int Length, byte[] Hash)>> WriteFrameAsync(
+        IImage target, DecodedFrame frame, IEnumerable<Piece> pieces, CancellationToken cancel)
+    {
         var written = new List<(long, int, byte[])>();
         foreach (var (offset, data) in frame.Cut(pieces))
         {

@@ -36,7 +36,7 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
         var (deleted, bytes, found) = (0, 0L, new List<string>());
         await foreach (var stored in repository.Store.ListAsync(Keys.DataPrefix, cancel))
         {
-            if (!await IsGarbageAsync(stored.Key, live, cancel))
+            if (!IsGarbage(stored.Key, live))
             {
                 continue;
             }
@@ -54,8 +54,21 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
             }
         }
 
+        // A reader may be in the middle of an older revision: it goes as data does, and what it alone refers to after it.
+        foreach (var older in live.Superseded)
+        {
+            found.AddRange(!ripe.Contains(older) && !waiting.Contains(older) ? [older] : []);
+            if (ripe.Contains(older))
+            {
+                await DeleteAsync(older, dryRun, cancel);
+                Checkpoints.Pass("gc.superseded");
+                deleted++;
+            }
+        }
+
         await SweepAsync(Keys.JobsPrefix, s => time.GetUtcNow() - s.Modified > options.KeepJobs, dryRun, cancel);
-        await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseAborted(s.Key) is { } mark && IsOver(mark.Point) && !live.HasData(mark.Point), dryRun, cancel);
+        await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseManifest(s.Key) is { } voided && live.IsAborted(voided.Point), dryRun, cancel);
+        await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseAborted(s.Key) is { } mark && IsOver(mark.Point) && !live.HasPlan(mark.Point), dryRun, cancel);
         if (!dryRun)
         {
             await WriteListsAsync(found, cancel);
@@ -68,16 +81,9 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
 
     private bool IsOver(PointId point) => time.GetUtcNow() - point.Time > options.JobDeadline + options.Grace;
 
-    private async Task<bool> IsGarbageAsync(string key, LiveObjects live, CancellationToken cancel)
-    {
-        if (Keys.PointOfData(key) is not { } point || live.Refers(key))
-        {
-            return false;
-        }
-
-        // Of a point without a manifest, a job may still be at work, unless its time is over or the point was voided.
-        return (live.IsCommitted(point) || live.IsAborted(point) || IsOver(point)) && !await live.IsNamedAsync(point, cancel);
-    }
+    // Of a point without a manifest, a job may still be at work, unless its time is over or the point was voided.
+    private bool IsGarbage(string key, LiveObjects live) =>
+        Keys.PointOfData(key) is { } point && !live.Refers(key) && (live.IsCommitted(point) || live.IsAborted(point) || IsOver(point));
 
     private Task DeleteAsync(string key, bool dryRun, CancellationToken cancel) => dryRun ? Task.CompletedTask : repository.Store.DeleteAsync(key, cancel);
 

@@ -10,13 +10,17 @@ internal sealed class LiveObjects
     private readonly HashSet<string> _objects = [];
     private readonly HashSet<PointId> _committed = [];
     private readonly HashSet<PointId> _aborted = [];
-    private readonly HashSet<PointId> _withData = [];
-    private readonly Dictionary<PointId, bool> _named = [];
-    private readonly Dictionary<(PointId, AttemptId), List<SegmentRun>> _segments = [];
+    private readonly HashSet<PointId> _withPlan = [];
+    private readonly Dictionary<(PointId, AttemptId), List<(int First, int Last)>> _segments = [];
+    private readonly List<string> _superseded = [];
 
     private LiveObjects(PointRepository repository) => _repository = repository;
 
+    /// <summary>The manifests of points that have a higher revision.</summary>
+    public IReadOnlyList<string> Superseded => _superseded;
+
     /// <summary>Reads all manifests and their references.</summary>
+    /// <exception cref="RbdBackupException">Corrupt: one can't be read.</exception>
     public static async Task<LiveObjects> ReadAsync(PointRepository repository, CancellationToken cancel)
     {
         var live = new LiveObjects(repository);
@@ -26,17 +30,20 @@ internal sealed class LiveObjects
         }
 
         // Every revision counts: a reader may be in the middle of an older one.
+        ManifestKey? highest = null;
         await foreach (var key in repository.ListAsync(Keys.PointsPrefix, cancel))
         {
-            var manifest = ManifestCodec.Read(await repository.Store.GetAsync(key.Key, RepositoryFormat.MaxJson, cancel), key.Key);
-            live.Add(manifest, await repository.ReadReferencesAsync(manifest, cancel));
+            await live.AddAsync(key.Key, cancel);
+            if (highest?.Point == key.Point)
+            {
+                live._superseded.Add(key.Revision > highest.Revision ? highest.Key : key.Key);
+            }
+
+            highest = highest?.Point == key.Point && key.Revision <= highest.Revision ? highest : key;
         }
 
-        await foreach (var stored in repository.Store.ListAsync(Keys.DataPrefix, cancel))
-        {
-            live._withData.UnionWith(Keys.PointOfData(stored.Key) is { } point ? [point] : []);
-        }
-
+        await live.AddUnlistedAsync(cancel);
+        live.MergeRuns();
         return live;
     }
 
@@ -44,41 +51,55 @@ internal sealed class LiveObjects
 
     public bool IsAborted(PointId point) => _aborted.Contains(point);
 
-    public bool HasData(PointId point) => _withData.Contains(point);
+    public bool HasPlan(PointId point) => _withPlan.Contains(point);
 
-    public bool Refers(string key) =>
-        _objects.Contains(key)
-        || (Keys.PointOfData(key) is { } point && Keys.TryParseSegment(key) is { } segment
-            && _segments.TryGetValue((point, segment.Attempt), out var runs) && runs.Any(r => r.First <= segment.Number && segment.Number <= r.Last));
-
-    /// <summary>
-    /// True where a manifest that a listing lacked is there when it is asked for by name: a point's references name it. Nothing is deleted because a
-    /// listing lacked a name.
-    /// </summary>
-    public async Task<bool> IsNamedAsync(PointId point, CancellationToken cancel)
+    public bool Refers(string key)
     {
-        if (IsCommitted(point))
+        if (_objects.Contains(key))
+        {
+            return true;
+        }
+
+        if (Keys.PointOfData(key) is not { } point || Keys.TryParseSegment(key) is not { } segment || !_segments.TryGetValue((point, segment.Attempt), out var runs))
         {
             return false;
         }
 
-        if (!_named.TryGetValue(point, out var named))
+        var at = runs.BinarySearch((segment.Number, int.MaxValue));
+        at = at < 0 ? ~at - 1 : at;
+        return at >= 0 && segment.Number <= runs[at].Last;
+    }
+
+    /// <summary>
+    /// Adds points and revisions that the listing lacked: their references name a manifest that is there when it is asked for. Nothing is deleted because
+    /// a listing lacked a name.
+    /// </summary>
+    private async Task AddUnlistedAsync(CancellationToken cancel)
+    {
+        await foreach (var stored in _repository.Store.ListAsync(Keys.DataPrefix, cancel))
         {
-            await foreach (var stored in _repository.Store.ListAsync(Keys.ReferencesPrefix(point), cancel))
+            if (Keys.PointOfData(stored.Key) is not { } point)
+            {
+                continue;
+            }
+
+            _withPlan.UnionWith(Keys.IsPlan(stored.Key) ? [point] : []);
+            if (Keys.IsReferences(stored.Key) && !_objects.Contains(stored.Key) && !IsAborted(point))
             {
                 var json = await _repository.Store.GetAsync(stored.Key, RepositoryFormat.MaxJson, cancel);
                 var list = RepositoryFormat.ReadJson(json, RepositoryJson.Default.ReferenceList, stored.Key);
-                named |= !IsAborted(point) && await _repository.Store.StatAsync(list.Manifest, cancel) is not null;
+                if (await _repository.Store.StatAsync(list.Manifest, cancel) is not null)
+                {
+                    await AddAsync(list.Manifest, cancel);
+                }
             }
-
-            _named[point] = named;
         }
-
-        return named;
     }
 
-    private void Add(Manifest manifest, ReferenceList references)
+    private async Task AddAsync(string key, CancellationToken cancel)
     {
+        var manifest = ManifestCodec.Read(await _repository.Store.GetAsync(key, RepositoryFormat.MaxJson, cancel), key);
+        var references = await _repository.ReadReferencesAsync(manifest, cancel);
         _committed.Add(manifest.Point);
         _objects.Add(manifest.References.Key);
         _objects.UnionWith(references.Objects);
@@ -89,7 +110,29 @@ internal sealed class LiveObjects
                 _segments[(run.Point, run.Attempt)] = runs = [];
             }
 
-            runs.Add(run);
+            runs.Add((run.First, run.Last));
+        }
+    }
+
+    private void MergeRuns()
+    {
+        foreach (var runs in _segments.Values)
+        {
+            runs.Sort();
+            var kept = 0;
+            for (var i = 1; i < runs.Count; i++)
+            {
+                if (runs[i].First <= runs[kept].Last + 1L)
+                {
+                    runs[kept] = (runs[kept].First, Math.Max(runs[kept].Last, runs[i].Last));
+                }
+                else
+                {
+                    runs[++kept] = runs[i];
+                }
+            }
+
+            runs.RemoveRange(kept + 1, runs.Count - kept - 1);
         }
     }
 }

@@ -34,7 +34,8 @@ public static class RotatePlanner
         var ordered = points.OrderBy(p => p.Created).ThenBy(p => p.Point).ToList();
         var roots = Roots(ordered);
         var cycles = ordered.GroupBy(p => roots[p.Point]).OrderBy(c => c.First().Created).ToList();
-        var good = ordered.LastOrDefault(p => ordered.Any(o => o.Point == roots[p.Point] && o.Base is null));
+        var whole = PrunePlanner.Whole(ordered);
+        var good = ordered.LastOrDefault(p => whole.Contains(p.Point));
         var reasons = ordered.ToDictionary(p => p.Point, _ => new List<string>());
         var drops = new Dictionary<PointId, string>();
         for (var i = 0; i < cycles.Count; i++)
@@ -104,7 +105,7 @@ public static class RotatePlanner
         var byId = points.ToDictionary(p => p.Point);
         foreach (var kept in points.Where(p => reasons[p.Point].Count > 0).ToList())
         {
-            for (var at = kept; at.Base is { } b && byId.TryGetValue(b.Point, out var below) && reasons[below.Point].Count == 0; at = below)
+            for (var at = kept; at.Needs is { } b && byId.TryGetValue(b.Point, out var below) && reasons[below.Point].Count == 0; at = below)
             {
                 reasons[below.Point].Add($"{at.Point} stands on it");
             }

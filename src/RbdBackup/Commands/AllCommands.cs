@@ -13,6 +13,8 @@ internal static class AllCommands
         ListCommand.Create(),
         ListCommand.CreateShow(),
         ExportCommand.Create(),
+        PruneCommand.CreateConsolidate(),
+        PruneCommand.Create(),
         RotateCommand.Create(),
         RotateCommand.CreateCollect(),
         WorkerCommand.Create(),

@@ -43,7 +43,7 @@ internal static class ListCommand
             ("point", manifest.Point.ToString()), ("image", manifest.Disk.Spec.ToString()), ("image id", manifest.Disk.ImageId),
             ("cluster", manifest.Disk.ClusterFsid), ("created", Humanize.Time(manifest.Created)), ("kind", PointDocument.Word(manifest.Kind)),
             ("because", manifest.Reason), ("stands on", chain.Count > 1 ? string.Join(" <- ", chain.Reverse().Skip(1).Select(m => m.Point)) : null),
-            ("snapshot", $"{manifest.Snapshot.Name} (id {manifest.Snapshot.Id})"), ("size", Humanize.Bytes(manifest.Size)),
+            ("independent of", manifest.Independent ? manifest.Base?.Point.ToString() : null), ("snapshot", $"{manifest.Snapshot.Name} (id {manifest.Snapshot.Id})"), ("size", Humanize.Bytes(manifest.Size)),
             ("data", Humanize.Bytes(manifest.DataBytes)), ("zeros", Humanize.Bytes(manifest.ZeroBytes)), ("stored", Humanize.Bytes(manifest.StoredBytes)),
             ("segments", manifest.Segments.ToString()), ("codec", manifest.Codec), ("policy", manifest.Policy),
             ("asked by", string.Join(' ', new[] { manifest.AskedBy.Source.ToString(), manifest.AskedBy.Project, manifest.AskedBy.User }.OfType<string>())),

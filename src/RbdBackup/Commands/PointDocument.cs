@@ -5,11 +5,13 @@ namespace RbdBackup.Commands;
 /// <summary>A point in <c>--json</c>; docs/commands.md promises these names.</summary>
 internal sealed record PointDocument(
     string Id, string Image, string Kind, string Reason, DateTimeOffset Created, string? Base, string Snapshot, ulong SnapshotId, long Size,
-    long DataBytes, long ZeroBytes, long StoredBytes, double Seconds, string? Policy, string Cluster, string ImageId, string Codec, int Segments)
+    long DataBytes, long ZeroBytes, long StoredBytes, double Seconds, string? Policy, string Cluster, string ImageId, string Codec, int Segments,
+    bool Independent, int Revision)
 {
     public static PointDocument Of(Manifest m) => new(
         m.Point.ToString(), m.Disk.Spec.ToString(), Word(m.Kind), m.Reason, m.Created, m.Base?.Point.ToString(), m.Snapshot.Name, m.Snapshot.Id, m.Size,
-        m.DataBytes, m.ZeroBytes, m.StoredBytes, m.Seconds, m.Policy, m.Disk.ClusterFsid, m.Disk.ImageId, m.Codec, m.Segments);
+        m.DataBytes, m.ZeroBytes, m.StoredBytes, m.Seconds, m.Policy, m.Disk.ClusterFsid, m.Disk.ImageId, m.Codec, m.Segments,
+        m.Needs is null, m.Revision);
 
     public static string Word(PointKind kind) => kind == PointKind.Full ? "full" : "increment";
 }

@@ -3,6 +3,7 @@ using RbdBackup.Ceph;
 using RbdBackup.Cli;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Backup;
+using RbdBackup.Core.Consolidate;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -57,7 +58,13 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
             loggers.CreateLogger<RestoreRunner>());
 
     /// <summary>Drops the points that no policy keeps.</summary>
-    public RotateRunner Rotate(PointRepository repository) => new(repository, RuleOf, settings.Jobs.Deadline, time);
+    public RotateRunner Rotate(PointRepository repository) => new(repository, Remover(repository), RuleOf, settings.Jobs.Deadline, time);
+
+    /// <summary>Makes points independent of those that they stand on.</summary>
+    public static Consolidator Consolidate(PointRepository repository) => new(repository);
+
+    /// <summary>Removes points that are named.</summary>
+    public static PruneRunner Prune(PointRepository repository) => new(repository, Remover(repository));
 
     /// <summary>Collects what no point refers to.</summary>
     public GarbageCollector Collect(PointRepository repository) =>
@@ -69,6 +76,8 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     /// <summary>After how many days a policy's next full is due.</summary>
     public int CycleDaysOf(string? policy) =>
         policy is not null && settings.Policies.TryGetValue(policy, out var known) ? known.CycleDays : settings.Rotation.CycleDays;
+
+    private static PointRemover Remover(PointRepository repository) => new(repository, Consolidate(repository));
 
     private BackupOptions BackupOptions => new(
         new CutParameters((int)settings.Repository.SegmentSize, (int)settings.Repository.FrameSize, (int)settings.Repository.ZeroRunMin),

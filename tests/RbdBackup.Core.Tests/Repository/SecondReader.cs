@@ -18,7 +18,8 @@ internal sealed class SecondReader(string folder) : IDisposable
     public byte[] ReadImage(string manifestKey)
     {
         var manifest = ReadManifest(manifestKey);
-        var image = manifest.GetProperty("base") is { ValueKind: JsonValueKind.Object } below ? ReadImage(FindManifest(below)) : [];
+        var independent = manifest.TryGetProperty("independent", out var i) && i.GetBoolean();
+        var image = !independent && manifest.GetProperty("base") is { ValueKind: JsonValueKind.Object } below ? ReadImage(FindManifest(below)) : [];
         Array.Resize(ref image, manifest.GetProperty("size").GetInt32());
         foreach (var name in (string[])["plan", "index", "references"])
         {
@@ -31,10 +32,84 @@ internal sealed class SecondReader(string folder) : IDisposable
         var directory = ReadDirectory(index);
         foreach (var page in directory.GetProperty("pages").EnumerateArray())
         {
-            ApplyPage(image, Decompress(index, page), page, directory.GetProperty("segments"), plan!);
+            if (manifest.GetProperty("required_features").EnumerateArray().Any(f => f.GetString() == "merged-index"))
+            {
+                ApplyRoot(image, Decompress(index, page), page, directory);
+            }
+            else
+            {
+                ApplyPage(image, Decompress(index, page), page, directory.GetProperty("segments"), plan!);
+            }
         }
 
         return image;
+    }
+
+    private void ApplyRoot(byte[] image, ReadOnlySpan<byte> plain, JsonElement root, JsonElement directory)
+    {
+        var leafBytes = directory.GetProperty("leaf_bytes").GetInt64();
+        var leaf = root.GetProperty("start").GetInt64() / leafBytes;
+        for (var count = root.GetProperty("count").GetInt32(); count > 0; count--, leaf++)
+        {
+            leaf += Number(ref plain);
+            var known = new bool[image.Length];
+            for (var layers = Number(ref plain); layers > 0; layers--)
+            {
+                var stored = File.ReadAllBytes(PathOf(directory.GetProperty("objects")[(int)Number(ref plain)].GetProperty("key").GetString()!));
+                var at = leaf * leafBytes;
+                for (var inLayer = Number(ref plain); inLayer > 0; inLayer--)
+                {
+                    var start = at + Number(ref plain);
+                    at = start + Number(ref plain);
+                    var (entries, offset, length) = (Number(ref plain), (int)Number(ref plain), (int)Number(ref plain));
+                    var (bytes, sha, end) = (new byte[Number(ref plain)], Convert.ToHexStringLower(plain[..32]), at);
+                    plain = plain[32..];
+                    _zstd.Decompress(stored.AsSpan(offset, length), bytes);
+                    Assert.Equal(sha, Digest(bytes));
+                    ApplyLeaf(image, known, bytes, entries, start, end);
+                }
+            }
+        }
+
+        Assert.True(plain.IsEmpty);
+    }
+
+    /// <summary>Fills what no newer layer did; a frame of which nothing shows may be gone.</summary>
+    private void ApplyLeaf(byte[] image, bool[] known, ReadOnlySpan<byte> plain, long count, long at, long end)
+    {
+        var sources = new List<(string Point, string Attempt)>();
+        for (var n = Number(ref plain); n > 0; n--, plain = plain[24..])
+        {
+            sources.Add((new Guid(plain[..16], bigEndian: true).ToString(), Convert.ToHexStringLower(plain[16..24])));
+        }
+
+        var (frame, source, segment, behind) = (new Lazy<byte[]>([]), 0, 0L, 0);
+        for (; count > 0; count--)
+        {
+            at += Number(ref plain);
+            var packed = Number(ref plain);
+            if ((packed & 3) == 2)
+            {
+                (source, segment, behind) = ((int)Number(ref plain), Number(ref plain), (int)Number(ref plain));
+            }
+
+            if ((packed & 3) >= 2)
+            {
+                var length = (int)Number(ref plain);
+                var (from, number, offset) = (sources[source], segment, behind);
+                frame = new Lazy<byte[]>(() => ReadFrame(from.Point, from.Attempt, number, offset, length, null));
+                behind += length;
+            }
+
+            for (var stop = at + (packed >> 2); at < stop; at++)
+            {
+                image[at] = known[at] ? image[at] : (packed & 3) == 0 ? (byte)0 : frame.Value[at];
+                known[at] = true;
+            }
+        }
+
+        Assert.True(plain.IsEmpty);
+        Assert.Equal(end, at);
     }
 
     private static string Digest(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
@@ -86,7 +161,7 @@ internal sealed class SecondReader(string folder) : IDisposable
             if ((packed & 3) == 2)
             {
                 var run = runs[(int)Number(ref plain)];
-                frame = ReadFrame(run, Number(ref plain), (int)Number(ref plain), (int)Number(ref plain), plan);
+                frame = ReadFrame(run.GetProperty("point").GetString()!, run.GetProperty("attempt").GetString()!, Number(ref plain), (int)Number(ref plain), (int)Number(ref plain), plan);
             }
 
             var entry = image.AsSpan((int)at, (int)(packed >> 2));
@@ -104,11 +179,10 @@ internal sealed class SecondReader(string folder) : IDisposable
     }
 
     /// <summary>A frame's data, each byte at its place in the image, proven by the frame's hash.</summary>
-    private byte[] ReadFrame(JsonElement run, long segment, int offset, int length, string plan)
+    private byte[] ReadFrame(string point, string attempt, long segment, int offset, int length, string? plan)
     {
-        var point = run.GetProperty("point").GetString();
-        var whole = File.ReadAllBytes(PathOf($"data/{point}/{segment:D8}.{run.GetProperty("attempt").GetString()}"));
-        Assert.Equal(plan, ReadDirectory(whole).GetProperty("plan").GetString());
+        var whole = File.ReadAllBytes(PathOf($"data/{point}/{segment:D8}.{attempt}"));
+        Assert.Equal(plan ?? ReadDirectory(whole).GetProperty("plan").GetString(), ReadDirectory(whole).GetProperty("plan").GetString());
         var stored = whole.AsSpan(offset, length);
         Assert.Equal("5D2A4D18", Convert.ToHexString(stored[..4]));
         var hashLength = stored[8] switch { 1 => 32, 2 => 16, _ => -1 };

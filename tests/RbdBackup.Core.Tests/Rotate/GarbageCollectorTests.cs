@@ -1,3 +1,4 @@
+using RbdBackup.Core.Consolidate;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -26,7 +27,7 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
         Assert.Equal([false, true], (await RotateAsync(dryRun: true)).Select(v => v.Keep));
         Assert.Equal(2, (await _test.KeysAsync(Keys.PointsPrefix)).Count);
         Assert.Equal([false, true], (await RotateAsync()).Select(v => v.Keep));
-        Assert.Contains(present.Point.ToString(), Assert.Single(await _test.KeysAsync(Keys.PointsPrefix)), StringComparison.Ordinal);
+        Assert.Contains(present.Point.ToString(), Assert.Single(await _test.KeysAsync(Keys.PointsPrefix), k => Keys.TryParseManifest(k) is not null), StringComparison.Ordinal);
 
         var doomed = data.Count(k => Keys.PointOfData(k) == old.Point);
         Assert.Equal(new GarbageResult(doomed, 0, 0), await CollectAsync(dryRun: true));
@@ -156,7 +157,7 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
     private Task<GarbageResult> CollectAsync(bool dryRun = false) => CollectAsync(_test, dryRun);
 
     private static Task<IReadOnlyList<RotationVerdict>> RotateAsync(TestRepository test, bool dryRun) =>
-        new RotateRunner(test.Repository, _ => new RotationRule(3, 1), TimeSpan.FromDays(1), test.Time).RunAsync(dryRun, e => throw e, IProgressReporter.None, CancellationToken.None);
+        new RotateRunner(test.Repository, new PointRemover(test.Repository, new Consolidator(test.Repository)), _ => new RotationRule(3, 1), TimeSpan.FromDays(1), test.Time).RunAsync(dryRun, e => throw e, IProgressReporter.None, CancellationToken.None);
 
     private static Task<GarbageResult> CollectAsync(TestRepository test, bool dryRun) =>
         new GarbageCollector(test.Repository, Options, test.Time).RunAsync(dryRun, IProgressReporter.None, CancellationToken.None);

@@ -1,0 +1,77 @@
+using RbdBackup.Core.Consolidate;
+using RbdBackup.Core.Jobs;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+
+namespace RbdBackup.Core.Rotate;
+
+/// <summary>
+/// Removes points: what still stands on one of them is made independent first, so that every point that stays can be read at every moment. Data goes
+/// later, by <see cref="GarbageCollector"/>. Killed anywhere, the same removal again ends it. Whether a point may go is the caller's to decide.
+/// </summary>
+/// <param name="repository">The repository.</param>
+/// <param name="consolidator">Makes points independent.</param>
+public sealed class PointRemover(PointRepository repository, Consolidator consolidator)
+{
+    /// <summary>Removes points.</summary>
+    /// <param name="drops">The points to remove, in any order, of any disks.</param>
+    /// <param name="known">All points that could stand on them: those of their disks at least, and other disks' that were restored from them. More do no harm.</param>
+    /// <param name="progress">Told of the points that were made independent and removed.</param>
+    /// <param name="cancel">Ends the work between two steps.</param>
+    /// <exception cref="RbdBackupException">Corrupt: a point that stands on one of them can't be made independent; then nothing was removed.</exception>
+    public async Task RemoveAsync(IReadOnlyList<Manifest> drops, IReadOnlyList<Manifest> known, IProgressReporter progress, CancellationToken cancel)
+    {
+        var going = drops.Select(d => d.Point).ToHashSet();
+        var seen = known.Concat(drops).Select(p => p.Point).ToHashSet();
+        var standing = PrunePlanner.StandingOn(going, known);
+        do
+        {
+            foreach (var (n, point) in standing.Index())
+            {
+                await consolidator.ConsolidateAsync(point, progress, cancel);
+                progress.Report("consolidate points", n + 1, standing.Count, "{point}");
+            }
+
+            standing = PrunePlanner.StandingOn(going, await ReadNewAsync(drops, seen, cancel));
+        }
+        while (standing.Count > 0);
+        await RemoveAllAsync(drops, progress, cancel);
+    }
+
+    /// <summary>The points of these disks that were committed since; they are then seen.</summary>
+    private async Task<IReadOnlyList<Manifest>> ReadNewAsync(IReadOnlyList<Manifest> drops, HashSet<PointId> seen, CancellationToken cancel)
+    {
+        var points = new List<Manifest>();
+        foreach (var disk in drops.Select(d => d.Disk.Key).Distinct())
+        {
+            await foreach (var key in repository.ListAsync(Keys.DiskPrefix(disk), cancel))
+            {
+                points.AddRange(seen.Add(key.Point) && await repository.FindNewestAsync(key.Disk, key.Point, cancel) is { } point ? [point] : []);
+            }
+        }
+
+        return points;
+    }
+
+    /// <summary>Newest first. A point is voided by its marker before its manifests go, so that no revision comes back, also not one that is being written.</summary>
+    private async Task RemoveAllAsync(IReadOnlyList<Manifest> drops, IProgressReporter progress, CancellationToken cancel)
+    {
+        var done = 0;
+        foreach (var point in drops.OrderByDescending(p => p.Created).ThenByDescending(p => p.Point))
+        {
+            await repository.AbortAsync(point.Disk.Key, point.Point, cancel);
+            Checkpoints.Pass("prune.voided");
+            await foreach (var stored in repository.Store.ListAsync(Keys.PointPrefix(point.Disk.Key, point.Point), cancel))
+            {
+                if (Keys.TryParseManifest(stored.Key) is not null)
+                {
+                    await repository.Store.DeleteAsync(stored.Key, cancel);
+                    Checkpoints.Pass("prune.removed");
+                }
+            }
+
+            progress.Report("remove", ++done, drops.Count, "{point}");
+        }
+    }
+}

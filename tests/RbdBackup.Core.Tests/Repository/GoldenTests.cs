@@ -1,0 +1,96 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+using RbdBackup.Core.Restore;
+using RbdBackup.Stores;
+using RbdBackup.Zstd;
+
+namespace RbdBackup.Core.Tests.Repository;
+
+/// <summary>
+/// Repositories that earlier versions wrote, one for each change of the format, in Golden/: they must be read for ever. <c>images.json</c> has each point's
+/// image. A new one is written with RBDBACKUP_GOLDEN=folder and never again.
+/// </summary>
+public sealed class GoldenTests
+{
+    public static TheoryData<string> Names =>
+        [.. Directory.GetDirectories(Root).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)];
+
+    private static string Root => Path.Combine(AppContext.BaseDirectory, "Golden");
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Every_point_of_an_old_repository_is_read(string name)
+    {
+        var folder = Path.Combine(Root, name);
+        await using var store = new FolderStore(folder, TimeProvider.System);
+        using var codec = CodecFactory.Create("none");
+        using var second = new SecondReader(folder);
+        var repository = await PointRepository.OpenAsync(store, codec, TimeProvider.System, create: false, CancellationToken.None);
+        var images = JsonSerializer.Deserialize<Dictionary<string, string>>(await File.ReadAllBytesAsync(Path.Combine(folder, "images.json")))!;
+        var read = 0;
+        await foreach (var point in repository.ReadAllAsync(Keys.PointsPrefix, e => throw e, CancellationToken.None))
+        {
+            using var output = new MemoryStream();
+            var chain = await repository.ReadChainAsync(point, CancellationToken.None);
+            await new PointStream(repository).ExportFullAsync(chain, output, IProgressReporter.None, CancellationToken.None);
+            Assert.Equal(images[point.Point.ToString()], Digest(await Images.ApplyAsync([], output.ToArray())));
+            Assert.Equal(
+                images[point.Point.ToString()],
+                Digest(second.ReadImage(Keys.Manifest(point.Disk.Key, point.Point, point.Revision, point.Attempt, point.Kind, point.StoredBytes))));
+            read++;
+        }
+
+        Assert.Equal(images.Count, read);
+    }
+
+    [Theory]
+    [InlineData("none")]
+    [InlineData("zstd:3")]
+    public async Task The_present_format_can_be_kept_as_a_golden_repository(string codec)
+    {
+        await using var test = await TestRepository.OpenAsync(codec);
+        var images = new Dictionary<string, string>();
+        var image = new byte[150_000];
+        new Random(1).NextBytes(image.AsSpan(10_000, 40_000));
+        image.AsSpan(60_000, 50_000).Fill(0x5A);
+        var full = await test.AddAsync(image, Images.Difference([], image));
+        images[full.Point.ToString()] = Digest(image);
+
+        // Zeros inside an extent, a discard, and growth.
+        var written = new byte[170_000];
+        image.CopyTo(written, 0);
+        written.AsSpan(20_480, 12_288).Clear();
+        written.AsSpan(20_480, 512).Fill(1);
+        written.AsSpan(65_536, 8_192).Clear();
+        written.AsSpan(160_000, 5_000).Fill(2);
+        var first = await test.AddAsync(written, [new Extent(20_480, 12_288, true), new Extent(65_536, 8_192, false), new Extent(159_744, 5_632, true)], full);
+        images[first.Point.ToString()] = Digest(written);
+
+        var changed = written.ToArray();
+        new Random(2).NextBytes(changed.AsSpan(45_056, 30_000));
+        changed.AsSpan(160_256, 512).Clear();
+        var second = await test.AddAsync(changed, Images.Difference(written, changed), first);
+        images[second.Point.ToString()] = Digest(changed);
+        if (Environment.GetEnvironmentVariable("RBDBACKUP_GOLDEN") is { Length: > 0 } into)
+        {
+            Keep(test, images, Path.Combine(into, $"format1-{codec.Split(':')[0]}"));
+        }
+    }
+
+    private static void Keep(TestRepository test, Dictionary<string, string> images, string folder)
+    {
+        foreach (var file in Directory.GetFiles(test.Folder, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(folder, Path.GetRelativePath(test.Folder, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        File.WriteAllText(Path.Combine(folder, "images.json"), JsonSerializer.Serialize(images));
+    }
+
+    private static string Digest(byte[] image) => Convert.ToHexStringLower(SHA256.HashData(image));
+}
