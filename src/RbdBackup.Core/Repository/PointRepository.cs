@@ -227,7 +227,7 @@ public sealed class PointRepository : IAsyncDisposable
         var (directory, _) = await TailDirectory.ReadAsync(
             Store, manifest.Index.Key, manifest.Index.Length, RepositoryJson.Default.MergedDirectory, cancel);
         RequireIndex(manifest, directory.Format, directory.Point, directory.Pages);
-        return directory.LeafBytes is > 0 and <= long.MaxValue / 4 && directory.Objects.All(o => Keys.PointOfData(o.Key) is not null)
+        return directory.LeafBytes is >= 4096 and <= long.MaxValue / 4 && directory.Objects.All(o => Keys.PointOfData(o.Key) is not null)
             ? directory
             : throw RepositoryFormat.Corrupt(manifest.Index.Key, "has a root that makes no sense");
     }
