@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test demo bench format lint clean native install mini-up mini-down help
+.PHONY: build test soak demo bench format lint clean native install mini-up mini-down help
 AHEAD := $(if $(filter x86_64,$(shell uname -m)),--runtime linux-x64 --no-self-contained -p:PublishReadyToRun=true)
 DOTNET := . tests/environment.sh && dotnet
 
@@ -13,6 +13,11 @@ build: ## build the command; it is at bin/rbdbackup
 
 test: ## run every test, against real servers that are started and stopped
 	@tests/run
+
+soak: ## 10,000 random histories of points, pruned and consolidated (HISTORIES=N for another number)
+	@$(DOTNET) build tests/RbdBackup.Core.Tests --configuration Release --nologo --verbosity quiet -clp:NoSummary
+	@$(DOTNET) test tests/RbdBackup.Core.Tests --configuration Release --no-build --nologo \
+	    --environment RBDBACKUP_HISTORIES=$(or $(HISTORIES),10000) --filter FullyQualifiedName~HistoryTests
 
 demo: build ## show the whole way: notification, backup, increment, restore
 	@devstack/mini/demo

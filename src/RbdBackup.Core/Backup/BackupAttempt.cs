@@ -130,14 +130,27 @@ internal sealed class BackupAttempt(
             : !ids.Contains(plan.Head.Snapshot.Id) ? $"its snapshot {plan.Head.Snapshot.Name} (id {plan.Head.Snapshot.Id}) was removed"
             : plan.Head.Base is { } b && !ids.Contains(b.SnapshotId) ? $"the base snapshot (id {b.SnapshotId}) was removed"
             : null;
-        if (why is null && plan.Head.Base is { } stands && (await repository.ReadDiskAsync(stands.Disk, null, cancel)).All(m => m.Point != stands.Point))
-        {
-            why = $"its base, point {stands.Point}, was removed from the repository";
-        }
-
+        why ??= await WhyBaseGoneAsync(plan.Head, cancel);
         if (why is not null)
         {
             throw new RbdBackupException(ErrorKind.Dropped, $"the backup of {spec} was dropped: {why} while it was read", "Run the backup again.");
+        }
+    }
+
+    private async Task<string?> WhyBaseGoneAsync(PlanHead head, CancellationToken cancel) =>
+        head.Base is { } stands && (await repository.ReadDiskAsync(stands.Disk, null, cancel)).All(m => m.Point != stands.Point)
+            ? $"its base, point {stands.Point}, was removed from the repository"
+            : null;
+
+    /// <summary>
+    /// A prune voids the base and then looks for new points on it; a backup commits and then looks at its base: whichever comes second sees the other.
+    /// </summary>
+    private async Task VoidIfBaseGoneAsync(PlanHead head, CancellationToken cancel)
+    {
+        if (await WhyBaseGoneAsync(head, cancel) is { } why)
+        {
+            await repository.AbortAsync(head.Disk.Key, head.Point, cancel);
+            throw new RbdBackupException(ErrorKind.Dropped, $"the backup of {head.Disk.Spec} was dropped: {why} while it was committed", "Run the backup again.");
         }
     }
 
@@ -191,6 +204,7 @@ internal sealed class BackupAttempt(
         await RefuseIfVoidAsync(manifest, cancel);
         await repository.CommitAsync(manifest, cancel);
         Checkpoints.Pass("backup.manifest");
+        await VoidIfBaseGoneAsync(head, cancel);
         await jobs.SaveAsync(job with { State = JobState.Committed }, cancel);
         Checkpoints.Pass("backup.committed");
         return manifest;

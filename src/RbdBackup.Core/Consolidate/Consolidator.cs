@@ -20,12 +20,17 @@ public sealed record ConsolidateResult(Manifest Point, long IndexBytes);
 public sealed class Consolidator(PointRepository repository, MergedLayout? layout = null)
 {
     /// <summary>Makes a point independent; one that needs no other stays as it is.</summary>
+    /// <param name="point">The point.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancel">Ends the work; nothing is changed then.</param>
+    /// <param name="voided">Points of its chain that count though they were voided: their data is still there.</param>
     /// <exception cref="RbdBackupException">Corrupt: a point of its chain is missing or damaged.</exception>
-    public async Task<ConsolidateResult> ConsolidateAsync(Manifest point, IProgressReporter progress, CancellationToken cancel)
+    public async Task<ConsolidateResult> ConsolidateAsync(
+        Manifest point, IProgressReporter progress, CancellationToken cancel, IReadOnlyList<Manifest>? voided = null)
     {
         point = await repository.FindNewestAsync(point, cancel) ?? throw new RbdBackupException(
             ErrorKind.NotFound, $"point {point.Point} of {point.Disk.Spec} is gone", "'rbdbackup list' shows the points.");
-        var chain = await repository.ReadChainAsync(point, cancel);
+        var chain = await repository.ReadChainAsync(point, cancel, voided);
         point = chain[^1];
         if (point.Needs is null)
         {

@@ -164,8 +164,11 @@ public sealed class PointRepository : IAsyncDisposable
     }
 
     /// <summary>The points that a point stands on, and itself, the full first.</summary>
+    /// <param name="point">The point.</param>
+    /// <param name="cancel">Ends the search.</param>
+    /// <param name="voided">Points that count though they were voided.</param>
     /// <exception cref="RbdBackupException">Corrupt: a point of the chain is missing.</exception>
-    public async Task<IReadOnlyList<Manifest>> ReadChainAsync(Manifest point, CancellationToken cancel)
+    public async Task<IReadOnlyList<Manifest>> ReadChainAsync(Manifest point, CancellationToken cancel, IReadOnlyList<Manifest>? voided = null)
     {
         var chain = new List<Manifest> { point };
         var disks = new Dictionary<string, IReadOnlyList<Manifest>>();
@@ -177,7 +180,7 @@ public sealed class PointRepository : IAsyncDisposable
             }
 
             // A chain that leads into itself would never end.
-            var found = chain.Count <= disks.Values.Sum(d => d.Count) + 1 ? disk.FirstOrDefault(m => m.Point == wanted.Point) : null;
+            var found = chain.Count <= disks.Values.Sum(d => d.Count) + (voided?.Count ?? 0) + 1 ? disk.Concat(voided ?? []).FirstOrDefault(m => m.Point == wanted.Point) : null;
             if (found is null && await FindNewestAsync(chain[^1], cancel) is { } newer && newer.Revision > chain[^1].Revision)
             {
                 // Its base was pruned meanwhile, after it had been made independent.
@@ -227,7 +230,7 @@ public sealed class PointRepository : IAsyncDisposable
         var (directory, _) = await TailDirectory.ReadAsync(
             Store, manifest.Index.Key, manifest.Index.Length, RepositoryJson.Default.MergedDirectory, cancel);
         RequireIndex(manifest, directory.Format, directory.Point, directory.Pages);
-        return directory.LeafBytes is > 0 and <= long.MaxValue / 4 && directory.Objects.All(o => Keys.PointOfData(o.Key) is not null)
+        return directory.LeafBytes is >= 4096 and <= long.MaxValue / 4 && directory.Objects.All(o => Keys.PointOfData(o.Key) is not null)
             ? directory
             : throw RepositoryFormat.Corrupt(manifest.Index.Key, "has a root that makes no sense");
     }

@@ -13,7 +13,10 @@ public sealed class PointStream(PointRepository repository)
     private readonly FrameSource _frames = new(repository.Store, repository.Codec);
 
     /// <summary>The point's own stream, as its segments hold it: a full's whole image, or an increment's difference from its base.</summary>
-    /// <exception cref="RbdBackupException">NotFound: the point's index is merged; what it stored itself is no stream of its own any more.</exception>
+    /// <param name="point">A point with an index of its own (not <see cref="Manifest.HasMergedIndex"/>).</param>
+    /// <param name="output">Where the stream goes.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancel">Ends the export.</param>
     public async Task ExportAsync(Manifest point, Stream output, IProgressReporter progress, CancellationToken cancel)
     {
         var index = await repository.ReadIndexAsync(point, cancel);

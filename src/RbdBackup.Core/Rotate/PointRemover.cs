@@ -7,8 +7,9 @@ using RbdBackup.Core.Repository;
 namespace RbdBackup.Core.Rotate;
 
 /// <summary>
-/// Removes points: what still stands on one of them is made independent first, so that every point that stays can be read at every moment. Data goes
-/// later, by <see cref="GarbageCollector"/>. Killed anywhere, the same removal again ends it. Whether a point may go is the caller's to decide.
+/// Removes points: what still stands on one of them is made independent first, so that every point that stays can be read at every moment. A point is voided
+/// by its marker before its manifests go: so no revision comes back, also not one that is being written. Data goes later, by <see cref="GarbageCollector"/>.
+/// Killed anywhere, the same removal again ends it. Whether a point may go is the caller's to decide.
 /// </summary>
 /// <param name="repository">The repository.</param>
 /// <param name="consolidator">Makes points independent.</param>
@@ -24,23 +25,41 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
     {
         var going = drops.Select(d => d.Point).ToHashSet();
         var seen = known.Concat(drops).Select(p => p.Point).ToHashSet();
-        var standing = PrunePlanner.StandingOn(going, known);
-        do
+        for (var standing = PrunePlanner.StandingOn(going, known); standing.Count > 0; standing = await FindNewAsync(drops, going, seen, cancel))
         {
-            foreach (var (n, point) in standing.Index())
+            await ConsolidateAsync(standing, null, progress, cancel);
+        }
+
+        // Newest first, so that at no moment an increment is listed whose base is gone.
+        var done = 0;
+        foreach (var disk in drops.GroupBy(d => d.Disk.Key).Select(g => g.OrderByDescending(p => p.Created).ThenByDescending(p => p.Point).ToList()))
+        {
+            foreach (var point in disk)
             {
-                await consolidator.ConsolidateAsync(point, progress, cancel);
-                progress.Report("consolidate points", n + 1, standing.Count, "{point}");
+                await repository.AbortAsync(point.Disk.Key, point.Point, cancel);
+                Checkpoints.Pass("prune.voided");
             }
 
-            standing = PrunePlanner.StandingOn(going, await ReadNewAsync(drops, seen, cancel));
+            await ConsolidateAsync(await FindNewAsync(disk, going, seen, cancel), drops, progress, cancel);
+            foreach (var point in disk)
+            {
+                await RemoveManifestsAsync(point, cancel);
+                progress.Report("remove", ++done, drops.Count, "{point}");
+            }
         }
-        while (standing.Count > 0);
-        await RemoveAllAsync(drops, progress, cancel);
     }
 
-    /// <summary>The points of these disks that were committed since; they are then seen.</summary>
-    private async Task<IReadOnlyList<Manifest>> ReadNewAsync(IReadOnlyList<Manifest> drops, HashSet<PointId> seen, CancellationToken cancel)
+    private async Task ConsolidateAsync(IReadOnlyList<Manifest> points, IReadOnlyList<Manifest>? voided, IProgressReporter progress, CancellationToken cancel)
+    {
+        foreach (var (n, point) in points.Index())
+        {
+            await consolidator.ConsolidateAsync(point, progress, cancel, voided);
+            progress.Report("consolidate points", n + 1, points.Count, "{point}");
+        }
+    }
+
+    /// <summary>The points on these that were committed since; they are then seen.</summary>
+    private async Task<IReadOnlyList<Manifest>> FindNewAsync(IReadOnlyList<Manifest> drops, HashSet<PointId> going, HashSet<PointId> seen, CancellationToken cancel)
     {
         var points = new List<Manifest>();
         foreach (var disk in drops.Select(d => d.Disk.Key).Distinct())
@@ -51,27 +70,18 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
             }
         }
 
-        return points;
+        return PrunePlanner.StandingOn(going, points);
     }
 
-    /// <summary>Newest first. A point is voided by its marker before its manifests go, so that no revision comes back, also not one that is being written.</summary>
-    private async Task RemoveAllAsync(IReadOnlyList<Manifest> drops, IProgressReporter progress, CancellationToken cancel)
+    private async Task RemoveManifestsAsync(Manifest point, CancellationToken cancel)
     {
-        var done = 0;
-        foreach (var point in drops.OrderByDescending(p => p.Created).ThenByDescending(p => p.Point))
+        await foreach (var stored in repository.Store.ListAsync(Keys.PointPrefix(point.Disk.Key, point.Point), cancel))
         {
-            await repository.AbortAsync(point.Disk.Key, point.Point, cancel);
-            Checkpoints.Pass("prune.voided");
-            await foreach (var stored in repository.Store.ListAsync(Keys.PointPrefix(point.Disk.Key, point.Point), cancel))
+            if (Keys.TryParseManifest(stored.Key) is not null)
             {
-                if (Keys.TryParseManifest(stored.Key) is not null)
-                {
-                    await repository.Store.DeleteAsync(stored.Key, cancel);
-                    Checkpoints.Pass("prune.removed");
-                }
+                await repository.Store.DeleteAsync(stored.Key, cancel);
+                Checkpoints.Pass("prune.removed");
             }
-
-            progress.Report("remove", ++done, drops.Count, "{point}");
         }
     }
 }

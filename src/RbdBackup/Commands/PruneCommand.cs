@@ -32,13 +32,12 @@ internal static class PruneCommand
         var refused = plan.Refusals.ToLookup(r => r.Point.Point, r => r.Why);
         var points = plan.Drops.Select(p => Document(p, refused[p.Point].Any() ? "refuse" : "drop", refused[p.Point]))
             .Concat(plan.Consolidate.Select(p => Document(p, "consolidate", [$"{p.Needs!.Point} goes"]))).ToList();
-        context.Output.Write(new { DryRun = dryRun, Points = points }, human =>
-        {
-            human.Table(
-                ["ID", "IMAGE", "CREATED", "KIND", dryRun ? "WOULD" : "DONE", "BECAUSE"],
-                points.Select(p => (string[])[p.Id, p.Image, Humanize.Time(p.Created), p.Kind, p.Action, string.Join("; ", p.Reasons)]));
-        });
+        context.Output.Write(new { DryRun = dryRun, Points = points }, human => human.Table(
+            ["ID", "IMAGE", "CREATED", "KIND", dryRun ? "WOULD" : "DONE", "BECAUSE"],
+            points.Select(p => (string[])[p.Id, p.Image, Humanize.Time(p.Created), p.Kind, dryRun ? p.Action : Past(p.Action), string.Join("; ", p.Reasons)])));
     }
+
+    private static string Past(string action) => action == "drop" ? "dropped" : "consolidated";
 
     private static PruneDocument Document(Core.Repository.Manifest point, string action, IEnumerable<string> reasons) =>
         new(point.Point.ToString(), point.Disk.Spec.ToString(), point.Created, PointDocument.Word(point.Kind), action, [.. reasons]);

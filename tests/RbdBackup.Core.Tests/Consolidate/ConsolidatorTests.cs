@@ -196,6 +196,41 @@ public sealed class ConsolidatorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_point_that_is_committed_on_one_that_goes_is_made_independent_too()
+    {
+        var chain = await ChainAsync(3);
+        var image = Images.Changed(_random, _images[2]);
+        var draft = await _test.DraftAsync(image, Images.Difference(_images[2], image), chain[2]);
+        _test.Store.OnChange = key =>
+        {
+            if (key.EndsWith(".aborted", StringComparison.Ordinal))
+            {
+                _test.Store.OnChange = _ => { };
+                _test.Repository.CommitAsync(draft, CancellationToken.None).GetAwaiter().GetResult();
+            }
+        };
+        await new PointRemover(_test.Repository, new Consolidator(_test.Repository))
+            .RemoveAsync([chain[0], chain[2], chain[1]], chain, IProgressReporter.None, CancellationToken.None);
+        await CollectAllAsync();
+        Assert.Single(await _test.KeysAsync(Keys.PointsPrefix));
+        var left = await _test.Repository.FindAsync(draft.Point, CancellationToken.None);
+        Assert.True(left.Independent);
+        await AssertShowsAsync(left, image);
+    }
+
+    [Fact]
+    public async Task A_plan_that_a_running_increment_stands_on_refuses_a_prune_until_it_is_given_up()
+    {
+        var chain = await ChainAsync(2);
+        var draft = await _test.DraftAsync(_images[1], [], chain[1]);
+        Assert.Equal(ErrorKind.Refused, (await Assert.ThrowsAsync<RbdBackupException>(() => PruneAsync(chain[1]))).Kind);
+        await PruneAsync(chain[0]);
+        await _test.Repository.AbortAsync(draft.Disk.Key, draft.Point, CancellationToken.None);
+        await _test.AddAsync(_images[1], Images.Difference([], _images[1]));
+        await PruneAsync(chain[1]);
+    }
+
+    [Fact]
     public async Task Two_at_the_same_time_make_points_that_show_the_same()
     {
         var chain = await ChainAsync(2);

@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using RbdBackup.Core.Consolidate;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Restore;
+using RbdBackup.Core.Rotate;
 using RbdBackup.Stores;
 using RbdBackup.Zstd;
 
@@ -74,9 +76,20 @@ public sealed class GoldenTests
         changed.AsSpan(160_256, 512).Clear();
         var second = await test.AddAsync(changed, Images.Difference(written, changed), first);
         images[second.Point.ToString()] = Digest(changed);
+
+        // Two merged indexes, one on the other, in small leaves and objects; the full is gone.
+        var consolidator = new Consolidator(test.Repository, new MergedLayout(32 << 10, 300));
+        await consolidator.ConsolidateAsync(first, IProgressReporter.None, CancellationToken.None);
+        await consolidator.ConsolidateAsync(second, IProgressReporter.None, CancellationToken.None);
+        var last = changed.ToArray();
+        last.AsSpan(70_000, 100).Fill(9);
+        var third = await test.AddAsync(last, Images.Difference(changed, last), second);
+        images[third.Point.ToString()] = Digest(last);
+        await new PointRemover(test.Repository, consolidator).RemoveAsync([full], [full, first, second, third], IProgressReporter.None, CancellationToken.None);
+        images.Remove(full.Point.ToString());
         if (Environment.GetEnvironmentVariable("RBDBACKUP_GOLDEN") is { Length: > 0 } into)
         {
-            Keep(test, images, Path.Combine(into, $"format1-{codec.Split(':')[0]}"));
+            Keep(test, images, Path.Combine(into, $"merged-index-{codec.Split(':')[0]}"));
         }
     }
 

@@ -51,7 +51,7 @@ public sealed class ModelTests(Mini mini, ITestOutputHelper output) : IClassFixt
             for (var step = 0; step < steps; step++)
             {
                 await ChangeAsync();
-                await (random.Next(12) switch
+                await (random.Next(15) switch
                 {
                     < 3 => SnapshotAsync(),
                     3 => RemoveAsync(),
@@ -59,6 +59,8 @@ public sealed class ModelTests(Mini mini, ITestOutputHelper output) : IClassFixt
                     6 => ResizeAsync(),
                     < 10 => BackupAsync(),
                     10 => BackupOfSnapshotAsync(),
+                    11 => ConsolidateAsync(),
+                    12 => PruneAsync(),
                     _ => ReplaceAsync(),
                 });
             }
@@ -149,6 +151,26 @@ public sealed class ModelTests(Mini mini, ITestOutputHelper output) : IClassFixt
                 Log.Add($"backup {scene.Points.Count + 1} of snapshot {id}");
                 var document = await scene.BackupAsync(id, _snapshots[id].Name);
                 Log.Add($"  {document.GetProperty("kind")}: {document.GetProperty("reason")}");
+            }
+        }
+
+        private async Task ConsolidateAsync()
+        {
+            if (scene.Points.Count > 0)
+            {
+                var number = random.Next(scene.Points.Count);
+                Log.Add($"consolidate point {number + 1} of {scene.Points.Count}");
+                await scene.Sandbox.DoAsync("consolidate", scene.Points[number].Point);
+            }
+        }
+
+        private async Task PruneAsync()
+        {
+            var doomed = scene.Points.SkipLast(1).Where(_ => random.Next(2) == 0).Select(p => p.Point).ToArray();
+            if (doomed.Length > 0)
+            {
+                Log.Add($"prune points {string.Join(", ", doomed)}");
+                await scene.PruneAsync(doomed);
             }
         }
 

@@ -42,12 +42,34 @@ public sealed class Scene(TestImage image, params string[] settings) : IAsyncDis
         Assert.Contains(reason, document.GetProperty("reason").GetString(), StringComparison.Ordinal);
     }
 
-    /// <summary>Exports every point again, and restores the last one as an image.</summary>
+    /// <summary>Prunes points, which then are none any more.</summary>
+    public async Task PruneAsync(params string[] points)
+    {
+        await Sandbox.DoAsync(["prune", .. points]);
+        _points.RemoveAll(p => points.Contains(p.Point));
+    }
+
+    /// <summary>Exports what makes the one point of the other, and compares.</summary>
+    public async Task CheckPairAsync((string Point, byte[] Content) from, (string Point, byte[] Content) to)
+    {
+        var file = Path.Combine(Sandbox.Folder, $"{to.Point}.pair");
+        await Sandbox.DoAsync("export", to.Point, "--from", from.Point, "-o", file);
+        AssertSame(to.Content, DiffFile.Apply(file, [.. from.Content]), $"point {to.Point}, made of {from.Point}");
+        File.Delete(file);
+    }
+
+    /// <summary>Exports every point and the ways between neighbours again, and restores the last one as an image.</summary>
     public async Task CheckAllAsync(Mini mini)
     {
         foreach (var (point, content) in _points)
         {
             AssertSame(content, await Sandbox.ExportFullAsync(point), $"point {point}, at the end");
+        }
+
+        foreach (var (a, b) in _points.Zip(_points.Skip(1)))
+        {
+            await CheckPairAsync(a, b);
+            await CheckPairAsync(b, a);
         }
 
         await using var target = mini.Target();
