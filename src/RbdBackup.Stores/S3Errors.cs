@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Authentication;
 using Amazon.Runtime;
 using Polly.Timeout;
 using RbdBackup.Core.Model;
@@ -14,7 +13,7 @@ internal sealed class S3Errors(string bucket, string endpoint)
     /// <summary>True where the same request may succeed a moment later. Damage on the way counts: the service has refused it whole.</summary>
     public static bool IsTransient(Exception e) => e switch
     {
-        _ when IsTrustFailure(e) => false,
+        _ when StoreHttp.IsTrustFailure(e) => false,
         AmazonServiceException { ErrorCode: "BadDigest" or "XAmzContentSHA256Mismatch" or "RequestTimeout" or "SlowDown" } => true,
         AmazonServiceException { StatusCode: HttpStatusCode.InsufficientStorage } => false,
         AmazonServiceException { StatusCode: HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError } => true,
@@ -29,7 +28,7 @@ internal sealed class S3Errors(string bucket, string endpoint)
         var failed = $"S3: {doing} in bucket '{bucket}' at {endpoint} failed: ";
         return e switch
         {
-            _ when IsTrustFailure(e) => new(ErrorKind.Unavailable,
+            _ when StoreHttp.IsTrustFailure(e) => new(ErrorKind.Unavailable,
                 $"{failed}its certificate is not trusted.", "Give the authority's certificate as the S3 CA file, and the endpoint by the name in its certificate.", e),
             AmazonServiceException answer when (int)answer.StatusCode >= 300 => TranslateAnswer(answer, failed),
             TimeoutRejectedException => Unavailable($"{failed}no answer in {((TimeoutRejectedException)e).Timeout.TotalSeconds:0} s.", e),
@@ -58,6 +57,4 @@ internal sealed class S3Errors(string bucket, string endpoint)
 
     private RbdBackupException Unavailable(string message, Exception e) =>
         new(ErrorKind.Unavailable, message, $"Check that {endpoint} is up and can be reached from here, then try again.", e);
-
-    private static bool IsTrustFailure(Exception e) => e is AuthenticationException || (e.InnerException is { } inner && IsTrustFailure(inner));
 }

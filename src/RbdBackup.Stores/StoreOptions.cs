@@ -5,6 +5,9 @@ public sealed class StoreOptions
 {
     /// <summary>For <c>s3://</c>.</summary>
     public S3Options S3 { get; init; } = new();
+
+    /// <summary>For <c>swift://</c>.</summary>
+    public SwiftOptions Swift { get; init; } = new();
 }
 
 /// <summary>How to reach an S3 service. A class, not a record: its text must never show the secret key.</summary>

@@ -17,7 +17,6 @@ public sealed class StoreFactoryTests
     }
 
     [Theory]
-    [InlineData("swift://container/prefix", "not supported yet")]
     [InlineData("ftp://host/path", "'ftp'")]
     [InlineData("/srv/backup", "is a path")]
     [InlineData("backup", "no scheme")]
