@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Polly.Timeout;
 using RbdBackup.Core.Model;
 
@@ -42,6 +43,8 @@ internal sealed class SwiftErrors(string container, string address)
             SwiftReadBackException => new(ErrorKind.Corrupt,
                 failed + e.Message + ".", "Check what stands between here and the service (a proxy?), then run the same command again.", e),
             TimeoutRejectedException slow => Unavailable($"{failed}no answer in {slow.Timeout.TotalSeconds:0} s.", e),
+            // This one's own message names host and port; it need not be the host that we log in at.
+            HttpRequestException { InnerException: SocketException } => Unavailable(failed + e.Message, e),
             _ when IsTransient(e) => Unavailable($"{failed}{e.GetBaseException().Message}", e),
             _ => new(ErrorKind.Unexpected, failed + e.Message, null, e),
         };

@@ -1,4 +1,6 @@
 using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using RbdBackup.Core.Ports;
 
@@ -71,10 +73,11 @@ internal static class SwiftPlace
     /// <summary>A client beside the store, by Swift's own authentication: its base address is the account's URL.</summary>
     public static async Task<HttpClient> LogInAsync()
     {
-        var client = new HttpClient();
+        using var stranger = new HttpClient();
         using var login = new HttpRequestMessage(HttpMethod.Get, AuthUrl) { Headers = { { "X-Auth-User", User }, { "X-Auth-Key", Key } } };
-        using var answer = await client.SendAsync(login);
-        client.BaseAddress = new(answer.EnsureSuccessStatusCode().Headers.GetValues("X-Storage-Url").Single() + '/');
+        using var answer = await stranger.SendAsync(login);
+        var account = answer.EnsureSuccessStatusCode().Headers.GetValues("X-Storage-Url").Single();
+        var client = new HttpClient { BaseAddress = new(account + '/') };
         client.DefaultRequestHeaders.Add("X-Auth-Token", answer.Headers.GetValues("X-Auth-Token"));
         return client;
     }
@@ -86,7 +89,10 @@ internal static class SwiftPlace
         var domain = new { id = "default" };
         var (user, password, project) = (Setting("RBDBACKUP_TEST_KEYSTONE_USER"), Setting("RBDBACKUP_TEST_KEYSTONE_PASSWORD"), Setting("RBDBACKUP_TEST_KEYSTONE_PROJECT"));
         var identity = new { methods = new[] { "password" }, password = new { user = new { name = user, domain, password } } };
-        using var answer = await client.PostAsJsonAsync("auth/tokens", new { auth = new { identity, scope = new { project = new { name = project, domain } } } });
+        // A whole text: the little server that Keystone runs in knows no chunks.
+        var body = JsonSerializer.Serialize(new { auth = new { identity, scope = new { project = new { name = project, domain } } } });
+        using var content = new StringContent(body, Encoding.UTF8, "application/json");
+        using var answer = await client.PostAsync("auth/tokens", content);
         client.DefaultRequestHeaders.Add("X-Auth-Token", answer.EnsureSuccessStatusCode().Headers.GetValues("X-Subject-Token"));
         var services = (await answer.Content.ReadFromJsonAsync<JsonNode>())!["token"]!["catalog"]!.AsArray();
         var endpoints = services.Single(service => (string?)service!["type"] == "object-store")!["endpoints"]!.AsArray();

@@ -39,7 +39,9 @@ key_repository = $KEYSTONE_HOME/credential
 password_hash_rounds = 4
 
 [cache]
-enabled = false
+# In the one process; a token's validation is ten times faster with it.
+enabled = true
+backend = oslo_cache.dict
 CONF
 }
 
