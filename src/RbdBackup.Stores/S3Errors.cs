@@ -8,7 +8,8 @@ namespace RbdBackup.Stores;
 /// <summary>What a failed request means: whether it may be tried again, and what to tell a person.</summary>
 /// <param name="bucket">The bucket's name.</param>
 /// <param name="endpoint">The service's address, for people.</param>
-internal sealed class S3Errors(string bucket, string endpoint)
+/// <param name="asked">What uploads ask for beyond being stored; null for nothing.</param>
+internal sealed class S3Errors(string bucket, string endpoint, string? asked)
 {
     /// <summary>True where the same request may succeed a moment later. Damage on the way counts: the service has refused it whole.</summary>
     public static bool IsTransient(Exception e) => e switch
@@ -50,7 +51,9 @@ internal sealed class S3Errors(string bucket, string endpoint)
             new(ErrorKind.NoSpace, $"{failed}the quota is used up.", "Raise the quota or rotate, then run the same command again.", e),
         ("RequestTimeTooSkewed", _) => new(ErrorKind.Permission, $"{failed}the clocks differ too much.", "Set this machine's clock, and the service's.", e),
         (_, HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized) =>
-            new(ErrorKind.Permission, $"{failed}{e.ErrorCode}.", $"Check the access key and the secret key, and what they may do in '{bucket}'.", e),
+            new(ErrorKind.Permission, $"{failed}{e.ErrorCode} {e.Message}".TrimEnd() + ".", $"Check the access key and the secret key, and what they may do in '{bucket}'.", e),
+        (_, HttpStatusCode.BadRequest) when asked is not null =>
+            new(ErrorKind.Usage, $"{failed}{e.ErrorCode}; uploads ask for {asked}.", "Check whether the service has that, and s3_storage_class and s3_sse.", e),
         _ when IsTransient(e) => Unavailable($"{failed}{(int)e.StatusCode} {e.ErrorCode}.", e),
         _ => new(ErrorKind.Unexpected, $"{failed}{(int)e.StatusCode} {e.ErrorCode}: {e.Message}", null, e),
     };

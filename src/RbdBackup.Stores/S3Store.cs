@@ -21,6 +21,7 @@ public sealed class S3Store : IObjectStore
     private readonly AmazonS3Client _client;
     private readonly string _bucket;
     private readonly string _prefix;
+    private readonly S3Options _options;
     private readonly bool _encrypted;
     private readonly S3Errors _errors;
     private readonly ResiliencePipeline _pipeline;
@@ -29,11 +30,12 @@ public sealed class S3Store : IObjectStore
     {
         _connection = connection;
         _client = connection.Client;
+        _options = options;
         _bucket = bucket;
         _prefix = prefix.Length == 0 ? "" : prefix + '/';
         var endpoint = options.Endpoint ?? $"Amazon S3 in {options.Region}";
         _encrypted = endpoint.StartsWith("https:", StringComparison.OrdinalIgnoreCase) || options.Endpoint is null;
-        _errors = new S3Errors(bucket, endpoint);
+        _errors = new S3Errors(bucket, endpoint, Asked(options));
         Url = $"s3://{bucket}/{prefix}";
         _pipeline = new StoreRetries
         {
@@ -63,6 +65,9 @@ public sealed class S3Store : IObjectStore
                 InputStream = new SequenceStream(content),
                 MD5Digest = Convert.ToBase64String(md5),
                 UseChunkEncoding = false,
+                StorageClass = _options.StorageClass is { } kind && _options.HasStorageClass(key) ? S3StorageClass.FindValue(kind) : null,
+                ServerSideEncryptionMethod = _options.Encryption is { } method ? ServerSideEncryptionMethod.FindValue(method) : null,
+                ServerSideEncryptionKeyManagementServiceKeyId = _options.EncryptionKeyId,
                 // Over TLS the MD5 is enough; the SDK insists on signing what goes in the clear.
                 DisablePayloadSigning = _encrypted,
             },
@@ -183,6 +188,13 @@ public sealed class S3Store : IObjectStore
         {
             throw _errors.Translate(e, doing);
         }
+    }
+
+    private static string? Asked(S3Options options)
+    {
+        var key = options.EncryptionKeyId is { } id ? $" with key {id}" : "";
+        string?[] asked = [options.StorageClass is { } kind ? $"storage class {kind}" : null, options.Encryption is { } method ? $"encryption by {method}{key}" : null];
+        return asked.Any(one => one is not null) ? string.Join(" and ", asked.Where(one => one is not null)) : null;
     }
 
     /// <summary>An ETag is the MD5 of a plain upload, unless the service encrypts it with a key of its own or makes ETags its own way.</summary>
