@@ -11,7 +11,7 @@ keystone_start() {
     done
     if is_running keystone; then return 0; fi
     # A first start that was killed in the middle may have left half a database.
-    if [[ ! -e $KEYSTONE_HOME/made ]]; then rm -rf "$KEYSTONE_HOME"/{database*,fernet,credential,application-credential}; fi
+    if [[ ! -e $KEYSTONE_HOME/made ]]; then rm -rf "$KEYSTONE_HOME"/{database*,fernet,receipts,credential,application-credential}; fi
     write_keystone_conf
     spawn keystone "$PORT_KEYSTONE" USER="$(id -un)" GROUP="$(id -gn)" \
         /usr/bin/python3 -I "$HERE/lib/keystone_server.py" "$KEYSTONE_HOME" "$PORT_KEYSTONE"
@@ -30,6 +30,9 @@ provider = fernet
 
 [fernet_tokens]
 key_repository = $KEYSTONE_HOME/fernet
+
+[fernet_receipts]
+key_repository = $KEYSTONE_HOME/receipts
 
 [credential]
 key_repository = $KEYSTONE_HOME/credential
