@@ -32,7 +32,7 @@ native: ## build the C probes
 install: ## install the Debian packages that tests and demo need (as root, or through sudo)
 	@devstack/mini/mini install
 
-mini-up: ## start Ceph, RabbitMQ and radosgw on this machine
+mini-up: ## start Ceph, RabbitMQ, radosgw, Keystone and Swift on this machine
 	@devstack/mini/mini up
 
 mini-down: ## stop them

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Amazon;
 using Amazon.Runtime;
 using Amazon.S3;
@@ -14,7 +12,7 @@ internal sealed class S3Connection : IDisposable
 
     public S3Connection(S3Options options)
     {
-        _http = new Http(Authorities(options.CaFile));
+        _http = new Http(options.CaFile);
         var config = new AmazonS3Config
         {
             ForcePathStyle = options.PathStyle ?? options.Endpoint is not null,
@@ -55,47 +53,10 @@ internal sealed class S3Connection : IDisposable
             ? url
             : throw new RbdBackupException(ErrorKind.Usage, "The S3 endpoint is no URL like https://host:port.", "Correct it; keys have options of their own.");
 
-    private static X509Certificate2Collection? Authorities(string? file)
-    {
-        if (file is null)
-        {
-            return null;
-        }
-        var authorities = new X509Certificate2Collection();
-        try
-        {
-            authorities.ImportFromPemFile(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
-        {
-            throw new RbdBackupException(ErrorKind.Usage, $"The S3 CA file {file} can't be read: {e.Message}", "Give a PEM file.", e);
-        }
-        return authorities.Count > 0
-            ? authorities
-            : throw new RbdBackupException(ErrorKind.Usage, $"The S3 CA file {file} holds no certificate.", "Give a PEM file.");
-    }
-
     /// <summary>One HTTP client, and so one pool of connections, for as long as the store is open.</summary>
-    private sealed class Http : HttpClientFactory, IDisposable
+    private sealed class Http(string? caFile) : HttpClientFactory, IDisposable
     {
-        private readonly HttpClient _client;
-
-        public Http(X509Certificate2Collection? authorities)
-        {
-            var handler = new SocketsHttpHandler
-            {
-                AllowAutoRedirect = false,
-                ConnectTimeout = TimeSpan.FromSeconds(15),
-                PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-            };
-            if (authorities is not null)
-            {
-                var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-                policy.CustomTrustStore.AddRange(authorities);
-                handler.SslOptions.CertificateChainPolicy = policy;
-            }
-            _client = new HttpClient(new ExpectOnlyWithMuch(handler)) { Timeout = Timeout.InfiniteTimeSpan };
-        }
+        private readonly HttpClient _client = StoreHttp.CreateClient(caFile, "S3");
 
         public override HttpClient CreateHttpClient(IClientConfig clientConfig) => _client;
 
@@ -104,23 +65,5 @@ internal sealed class S3Connection : IDisposable
         public override bool DisposeHttpClientsAfterUse(IClientConfig clientConfig) => false;
 
         public void Dispose() => _client.Dispose();
-    }
-
-    /// <summary>
-    /// The SDK announces each upload with "Expect: 100-continue", so that a refused one is not sent in vain. .NET sends up to 1024 bytes after the refusal
-    /// all the same, and radosgw takes them for the start of the next request on that connection: small uploads go without.
-    /// </summary>
-    private sealed class ExpectOnlyWithMuch(HttpMessageHandler inner) : DelegatingHandler(inner)
-    {
-        private const int SentAfterRefusal = 1024;
-
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            if (request.Content?.Headers.ContentLength <= SentAfterRefusal)
-            {
-                request.Headers.ExpectContinue = false;
-            }
-            return base.SendAsync(request, cancellationToken);
-        }
     }
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Authentication;
 using Amazon.Runtime;
 using Polly.Timeout;
 using RbdBackup.Core.Model;
@@ -9,12 +8,13 @@ namespace RbdBackup.Stores;
 /// <summary>What a failed request means: whether it may be tried again, and what to tell a person.</summary>
 /// <param name="bucket">The bucket's name.</param>
 /// <param name="endpoint">The service's address, for people.</param>
-internal sealed class S3Errors(string bucket, string endpoint)
+/// <param name="asked">What uploads ask for beyond being stored; null for nothing.</param>
+internal sealed class S3Errors(string bucket, string endpoint, string? asked)
 {
     /// <summary>True where the same request may succeed a moment later. Damage on the way counts: the service has refused it whole.</summary>
     public static bool IsTransient(Exception e) => e switch
     {
-        _ when IsTrustFailure(e) => false,
+        _ when StoreHttp.IsTrustFailure(e) => false,
         AmazonServiceException { ErrorCode: "BadDigest" or "XAmzContentSHA256Mismatch" or "RequestTimeout" or "SlowDown" } => true,
         AmazonServiceException { StatusCode: HttpStatusCode.InsufficientStorage } => false,
         AmazonServiceException { StatusCode: HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError } => true,
@@ -29,7 +29,7 @@ internal sealed class S3Errors(string bucket, string endpoint)
         var failed = $"S3: {doing} in bucket '{bucket}' at {endpoint} failed: ";
         return e switch
         {
-            _ when IsTrustFailure(e) => new(ErrorKind.Unavailable,
+            _ when StoreHttp.IsTrustFailure(e) => new(ErrorKind.Unavailable,
                 $"{failed}its certificate is not trusted.", "Give the authority's certificate as the S3 CA file, and the endpoint by the name in its certificate.", e),
             AmazonServiceException answer when (int)answer.StatusCode >= 300 => TranslateAnswer(answer, failed),
             TimeoutRejectedException => Unavailable($"{failed}no answer in {((TimeoutRejectedException)e).Timeout.TotalSeconds:0} s.", e),
@@ -51,13 +51,13 @@ internal sealed class S3Errors(string bucket, string endpoint)
             new(ErrorKind.NoSpace, $"{failed}the quota is used up.", "Raise the quota or rotate, then run the same command again.", e),
         ("RequestTimeTooSkewed", _) => new(ErrorKind.Permission, $"{failed}the clocks differ too much.", "Set this machine's clock, and the service's.", e),
         (_, HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized) =>
-            new(ErrorKind.Permission, $"{failed}{e.ErrorCode}.", $"Check the access key and the secret key, and what they may do in '{bucket}'.", e),
+            new(ErrorKind.Permission, $"{failed}{e.ErrorCode} {e.Message}".TrimEnd() + ".", $"Check the access key and the secret key, and what they may do in '{bucket}'.", e),
+        (_, HttpStatusCode.BadRequest) when asked is not null =>
+            new(ErrorKind.Usage, $"{failed}{e.ErrorCode}; uploads ask for {asked}.", "Check whether the service has that, and s3_storage_class and s3_sse.", e),
         _ when IsTransient(e) => Unavailable($"{failed}{(int)e.StatusCode} {e.ErrorCode}.", e),
         _ => new(ErrorKind.Unexpected, $"{failed}{(int)e.StatusCode} {e.ErrorCode}: {e.Message}", null, e),
     };
 
     private RbdBackupException Unavailable(string message, Exception e) =>
         new(ErrorKind.Unavailable, message, $"Check that {endpoint} is up and can be reached from here, then try again.", e);
-
-    private static bool IsTrustFailure(Exception e) => e is AuthenticationException || (e.InnerException is { } inner && IsTrustFailure(inner));
 }

@@ -1,13 +1,11 @@
 using System.Buffers;
 using System.Net;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
 using Microsoft.Extensions.Logging;
 using Polly;
-using Polly.Retry;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
@@ -17,29 +15,35 @@ namespace RbdBackup.Stores;
 /// A store in an S3 bucket. Each request is tried again, bounded, where its failure may pass: a key is written once, so a second try of a PUT whose
 /// first was cut off stores the same bytes. An upload carries its MD5, and the service refuses what was damaged on the way.
 /// </summary>
-public sealed partial class S3Store : IObjectStore
+public sealed class S3Store : IObjectStore
 {
     private readonly S3Connection _connection;
     private readonly AmazonS3Client _client;
     private readonly string _bucket;
     private readonly string _prefix;
+    private readonly S3Options _options;
     private readonly bool _encrypted;
     private readonly S3Errors _errors;
     private readonly ResiliencePipeline _pipeline;
-    private readonly ILogger _logger;
 
     internal S3Store(S3Connection connection, string bucket, string prefix, S3Options options, ILogger logger, TimeProvider clock)
     {
         _connection = connection;
         _client = connection.Client;
+        _options = options;
         _bucket = bucket;
         _prefix = prefix.Length == 0 ? "" : prefix + '/';
-        _logger = logger;
         var endpoint = options.Endpoint ?? $"Amazon S3 in {options.Region}";
         _encrypted = endpoint.StartsWith("https:", StringComparison.OrdinalIgnoreCase) || options.Endpoint is null;
-        _errors = new S3Errors(bucket, endpoint);
+        _errors = new S3Errors(bucket, endpoint, Asked(options));
         Url = $"s3://{bucket}/{prefix}";
-        _pipeline = Pipeline(options, clock);
+        _pipeline = new StoreRetries
+        {
+            Retries = options.Retries,
+            Delay = options.RetryDelay,
+            Timeout = options.RequestTimeout,
+            IsTransient = S3Errors.IsTransient,
+        }.Build(Url, logger, clock);
     }
 
     /// <inheritdoc/>
@@ -52,7 +56,7 @@ public sealed partial class S3Store : IObjectStore
     public async Task PutAsync(string key, ReadOnlySequence<byte> content, CancellationToken cancel)
     {
         StoreKey.Check(key);
-        var md5 = Md5(content);
+        var md5 = SequenceStream.Md5(content);
         var answer = await CallAsync($"writing the object '{_prefix}{key}'", token => _client.PutObjectAsync(
             new PutObjectRequest
             {
@@ -61,6 +65,9 @@ public sealed partial class S3Store : IObjectStore
                 InputStream = new SequenceStream(content),
                 MD5Digest = Convert.ToBase64String(md5),
                 UseChunkEncoding = false,
+                StorageClass = _options.StorageClass is { } kind && _options.HasStorageClass(key) ? S3StorageClass.FindValue(kind) : null,
+                ServerSideEncryptionMethod = _options.Encryption is { } method ? ServerSideEncryptionMethod.FindValue(method) : null,
+                ServerSideEncryptionKeyManagementServiceKeyId = _options.EncryptionKeyId,
                 // Over TLS the MD5 is enough; the SDK insists on signing what goes in the clear.
                 DisablePayloadSigning = _encrypted,
             },
@@ -183,37 +190,11 @@ public sealed partial class S3Store : IObjectStore
         }
     }
 
-    private ResiliencePipeline Pipeline(S3Options options, TimeProvider clock)
+    private static string? Asked(S3Options options)
     {
-        var pipeline = new ResiliencePipelineBuilder { TimeProvider = clock };
-        if (options.Retries > 0)
-        {
-            pipeline.AddRetry(new RetryStrategyOptions
-            {
-                ShouldHandle = result => ValueTask.FromResult(result.Outcome.Exception is { } e && S3Errors.IsTransient(e)),
-                MaxRetryAttempts = options.Retries,
-                Delay = options.RetryDelay,
-                MaxDelay = TimeSpan.FromSeconds(30),
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-                OnRetry = retry =>
-                {
-                    LogRetry(Url, retry.AttemptNumber + 1, retry.RetryDelay.TotalSeconds, retry.Outcome.Exception!.GetBaseException().Message);
-                    return ValueTask.CompletedTask;
-                },
-            });
-        }
-        return pipeline.AddTimeout(options.RequestTimeout).Build();
-    }
-
-    private static byte[] Md5(ReadOnlySequence<byte> content)
-    {
-        using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
-        foreach (var part in content)
-        {
-            md5.AppendData(part.Span);
-        }
-        return md5.GetHashAndReset();
+        var key = options.EncryptionKeyId is { } id ? $" with key {id}" : "";
+        string?[] asked = [options.StorageClass is { } kind ? $"storage class {kind}" : null, options.Encryption is { } method ? $"encryption by {method}{key}" : null];
+        return asked.Any(one => one is not null) ? string.Join(" and ", asked.Where(one => one is not null)) : null;
     }
 
     /// <summary>An ETag is the MD5 of a plain upload, unless the service encrypts it with a key of its own or makes ETags its own way.</summary>
@@ -224,7 +205,4 @@ public sealed partial class S3Store : IObjectStore
             && (answer.ServerSideEncryptionMethod is null || answer.ServerSideEncryptionMethod == ServerSideEncryptionMethod.None);
         return !isMd5 || string.Equals(tag, Convert.ToHexString(md5), StringComparison.OrdinalIgnoreCase);
     }
-
-    [LoggerMessage(EventId = 3001, Level = LogLevel.Warning, Message = "{Store}: try {Attempt} failed, the next one in {Pause:0.0} s: {Reason}")]
-    private partial void LogRetry(string store, int attempt, double pause, string reason);
 }

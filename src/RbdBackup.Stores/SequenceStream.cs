@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Security.Cryptography;
 
 namespace RbdBackup.Stores;
 
@@ -24,6 +25,17 @@ internal sealed class SequenceStream(ReadOnlySequence<byte> content) : Stream
             _at = content.GetPosition(value);
             _position = value;
         }
+    }
+
+    /// <summary>The MD5 of a sequence, which services check an upload with.</summary>
+    public static byte[] Md5(ReadOnlySequence<byte> content)
+    {
+        using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+        foreach (var part in content)
+        {
+            md5.AppendData(part.Span);
+        }
+        return md5.GetHashAndReset();
     }
 
     public override int Read(Span<byte> buffer)

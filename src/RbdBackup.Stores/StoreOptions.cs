@@ -5,6 +5,9 @@ public sealed class StoreOptions
 {
     /// <summary>For <c>s3://</c>.</summary>
     public S3Options S3 { get; init; } = new();
+
+    /// <summary>For <c>swift://</c>.</summary>
+    public SwiftOptions Swift { get; init; } = new();
 }
 
 /// <summary>How to reach an S3 service. A class, not a record: its text must never show the secret key.</summary>
@@ -27,6 +30,18 @@ public sealed class S3Options
 
     /// <summary>The secret key that belongs to <see cref="AccessKey"/>.</summary>
     public string? SecretKey { get; init; }
+
+    /// <summary>The storage class of what <see cref="HasStorageClass"/> names; null for the bucket's usual one.</summary>
+    public string? StorageClass { get; init; }
+
+    /// <summary>True for the keys of objects that go into <see cref="StorageClass"/>; the others are small or must be read at once.</summary>
+    public Func<string, bool> HasStorageClass { get; init; } = _ => true;
+
+    /// <summary>How the service encrypts what it stores: <c>AES256</c> or <c>aws:kms</c>; null for as the bucket says.</summary>
+    public string? Encryption { get; init; }
+
+    /// <summary>The key's id for <c>aws:kms</c>; null for the service's own.</summary>
+    public string? EncryptionKeyId { get; init; }
 
     /// <summary>How often a request is tried again after a failure that may pass, each time after about twice the pause.</summary>
     public int Retries { get; init; } = 6;

@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
@@ -164,6 +166,85 @@ public sealed class S3StoreTests : StoreContract
         var content = new byte[3_000_000];
         await store.GetRangeAsync("cut", 0, content, None);
         Assert.Equal(Bytes(3_000_000), content);
+    }
+
+    [Fact]
+    public async Task An_upload_asks_for_the_storage_class_that_is_for_it()
+    {
+        var heads = new ConcurrentQueue<string>();
+        await using var front = new TlsFront(S3Place.Endpoint) { ToService = part => Note(part.Span, "PUT "u8, heads) };
+        var options = Behind(front, storageClass: "STANDARD", encryption: null);
+        await using var store = S3Place.Open(options, _prefix);
+        await store.PutAsync("segment", new(Bytes(5000)), None);
+        await store.PutAsync("small", new(Bytes(5000)), None);
+        Assert.Contains(heads, head => head.Contains("/segment ", StringComparison.Ordinal) && head.Contains("x-amz-storage-class: STANDARD\r\n", StringComparison.OrdinalIgnoreCase));
+        Assert.Contains(heads, head => head.Contains("/small ", StringComparison.Ordinal));
+        Assert.DoesNotContain(heads, head => head.Contains("/small ", StringComparison.Ordinal) && head.Contains("x-amz-storage-class", StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public async Task What_an_upload_asks_for_and_the_service_does_not_have_is_named()
+    {
+        await using var front = new TlsFront(S3Place.Endpoint);
+        foreach (var (options, kind, named) in new[]
+        {
+            (Behind(front, storageClass: "NO_SUCH_CLASS", encryption: null), ErrorKind.Usage, "storage class NO_SUCH_CLASS"),
+            (Behind(front, storageClass: null, "aws:kms", "no-such-key"), ErrorKind.Permission, "no-such-key"),
+        })
+        {
+            await using var store = S3Place.Open(options, _prefix);
+            var e = await FailsAsync(kind, () => store.PutAsync("segment", new(Bytes(5000)), None));
+            Assert.Contains(named, e.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("AES256", null)]
+    [InlineData("aws:kms", "mini-key")]
+    public async Task An_upload_asks_for_encryption_and_can_be_read_again(string method, string? key)
+    {
+        var (heads, answers) = (new ConcurrentQueue<string>(), new ConcurrentQueue<string>());
+        await using var front = new TlsFront(S3Place.Endpoint)
+        {
+            ToService = part => Note(part.Span, "PUT "u8, heads),
+            ToClient = part => Note(part.Span, "HTTP/1.1 200 "u8, answers),
+        };
+        await using var store = S3Place.Open(Behind(front, storageClass: null, method, key), _prefix);
+        await store.PutAsync("sealed", new(Bytes(300_000)), None);
+        Assert.Contains(heads, head => head.Contains($"x-amz-server-side-encryption: {method}\r\n", StringComparison.OrdinalIgnoreCase));
+        Assert.Equal(key is not null, heads.Any(head => head.Contains($"x-amz-server-side-encryption-aws-kms-key-id: {key}\r\n", StringComparison.OrdinalIgnoreCase)));
+        Assert.Equal(key is not null, answers.Any(answer => answer.Contains("x-amz-server-side-encryption: aws:kms\r\n", StringComparison.OrdinalIgnoreCase)));
+        Assert.Equal(Bytes(300_000), await Store.GetAsync("sealed", 300_000, None));
+        Assert.Equal(300_000, (await store.StatAsync("sealed", None))!.Length);
+        var part = new byte[1000];
+        await store.GetRangeAsync("sealed", 123_456, part, None);
+        Assert.Equal(Bytes(300_000)[123_456..124_456], part);
+    }
+
+    private static S3Options Behind(TlsFront front, string? storageClass, string? encryption, string? key = null)
+    {
+        var plain = S3Place.Options(front.Endpoint, caFile: front.CaFile);
+        return new S3Options
+        {
+            Endpoint = plain.Endpoint,
+            CaFile = plain.CaFile,
+            AccessKey = plain.AccessKey,
+            SecretKey = plain.SecretKey,
+            Retries = 0,
+            StorageClass = storageClass,
+            HasStorageClass = name => name == "segment",
+            Encryption = encryption,
+            EncryptionKeyId = key,
+        };
+    }
+
+    private static bool Note(Span<byte> part, ReadOnlySpan<byte> start, ConcurrentQueue<string> heads)
+    {
+        if (part.StartsWith(start))
+        {
+            heads.Enqueue(Encoding.Latin1.GetString(part));
+        }
+        return true;
     }
 
     private static bool Damage(Span<byte> part, ref int times)

@@ -1,13 +1,15 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 
 namespace RbdBackup.Stores.Tests;
 
 /// <summary>
-/// What stands before a service in real life: TLS under an authority of one's own, ending in front of the real S3 service, and, where a test wants it,
+/// What stands before a service in real life: TLS under an authority of one's own, ending in front of the real service, and, where a test wants it,
 /// a network that damages bytes or cuts connections.
 /// </summary>
 internal sealed class TlsFront : IAsyncDisposable
@@ -40,6 +42,9 @@ internal sealed class TlsFront : IAsyncDisposable
 
     /// <summary>May change what comes back; false cuts the connection.</summary>
     public Func<Memory<byte>, bool> ToClient { get; set; } = _ => true;
+
+    /// <summary>Whole answers that the front gives by itself, one a connection, before the service is asked: as a load balancer does.</summary>
+    public ConcurrentQueue<string> Answers { get; } = new();
 
     /// <summary>How many connections were made.</summary>
     public int Connections { get; private set; }
@@ -89,6 +94,12 @@ internal sealed class TlsFront : IAsyncDisposable
         {
             using var plain = new SslStream(client.GetStream());
             await plain.AuthenticateAsServerAsync(_certificate);
+            if (Answers.TryDequeue(out var answer))
+            {
+                _ = await plain.ReadAsync(new byte[65_536]);
+                await plain.WriteAsync(Encoding.ASCII.GetBytes(answer));
+                return;
+            }
             await service.ConnectAsync(_service.Host, _service.Port);
             await Task.WhenAny(
                 CopyAsync(plain, service.GetStream(), part => ToService(part)),

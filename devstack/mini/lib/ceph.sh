@@ -92,6 +92,10 @@ rgw_frontends = beast endpoint=127.0.0.1:$PORT_RGW
 rgw_thread_pool_size = 64
 rgw_run_sync_thread = false
 rgw_dynamic_resharding = false
+# Server-side encryption with keys of its own, for a test; the client's TLS may end in front of it.
+rgw_crypt_require_ssl = false
+rgw_crypt_s3_kms_backend = testing
+rgw_crypt_s3_kms_encryption_keys = mini-key=$(head -c 32 /dev/zero | base64)
 # Space that tests have freed comes back within minutes, not hours: the OSD is small.
 rgw_gc_obj_min_wait = 60
 rgw_gc_processor_period = 120

@@ -48,7 +48,11 @@ load_ports() {
     # shellcheck disable=SC2034 # the services' files use them
     PORT_MON=$PORT_BASE PORT_AMQP=$((PORT_BASE + 1)) PORT_ERLANG=$((PORT_BASE + 2)) PORT_EPMD=$((PORT_BASE + 3))
     # shellcheck disable=SC2034
-    PORT_RGW=$((PORT_BASE + 4)) PORT_CEPH_FIRST=$((PORT_BASE + 8)) PORT_CEPH_LAST=$((PORT_BASE + 63))
+    PORT_RGW=$((PORT_BASE + 4)) PORT_CEPH_FIRST=$((PORT_BASE + 8)) PORT_CEPH_LAST=$((PORT_BASE + 55))
+    # shellcheck disable=SC2034
+    PORT_KEYSTONE=$((PORT_BASE + 56)) PORT_MEMCACHED=$((PORT_BASE + 57)) PORT_SWIFT=$((PORT_BASE + 58)) PORT_SWIFT_KEYSTONE=$((PORT_BASE + 59))
+    # shellcheck disable=SC2034
+    PORT_SWIFT_ACCOUNT=$((PORT_BASE + 60)) PORT_SWIFT_CONTAINER=$((PORT_BASE + 61)) PORT_SWIFT_OBJECT=$((PORT_BASE + 62))
 }
 
 choose_ports() {
@@ -124,6 +128,6 @@ await_gone() {
 
 # Only what mini made: MINI_HOME may be a folder that holds other things too.
 wipe_home() {
-    rm -rf "$MINI_HOME"/{ceph,rabbitmq,rgw,log,run,ports,ports.new,lock}
+    rm -rf "$MINI_HOME"/{ceph,rabbitmq,rgw,keystone,swift,log,run,ports,ports.new,lock}
     rmdir --ignore-fail-on-non-empty "$MINI_HOME"
 }

@@ -2,6 +2,7 @@
 # The Debian packages that the servers, the build of native/ and the tests need.
 
 PACKAGES=(ceph-mon ceph-mgr ceph-osd radosgw ceph-common librbd-dev librados-dev rabbitmq-server
+    python3-swift python3-keystone python3-keystonemiddleware memcached
     cmake gcc g++ make libzstd1 zstd e2fsprogs)
 
 # Installs what is missing; a look at dpkg's list when nothing is.

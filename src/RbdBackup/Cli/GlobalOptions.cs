@@ -25,7 +25,7 @@ public static class GlobalOptions
     /// <summary><c>--store</c>, over <c>[store] url</c>.</summary>
     public static Option<string?> Store { get; } = new("--store")
     {
-        Description = "The repository: s3://bucket/prefix or file:///folder. Comes before [store] url.",
+        Description = "The repository: s3://bucket/prefix, swift://container/prefix or file:///folder. Comes before [store] url.",
         HelpName = "URL",
         Recursive = true,
     };

@@ -91,19 +91,9 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     private IObjectStore OpenStore()
     {
-        var store = settings.Store;
-        var url = store.Url ?? throw new RbdBackupException(
-            ErrorKind.Usage, "no store is configured", "Set [store] url, or give --store file:///path or --store s3://bucket/prefix.");
-        var s3 = new S3Options
-        {
-            Endpoint = store.S3EndpointUrl,
-            Region = store.S3Region,
-            PathStyle = store.S3AddressingStyle switch { "path" => true, "virtual" => false, _ => null },
-            CaFile = store.S3CaFile,
-            AccessKey = store.S3AccessKey,
-            SecretKey = store.S3SecretKey,
-        };
-        return StoreFactory.Open(url, new StoreOptions { S3 = s3 }, loggers.CreateLogger("RbdBackup.Stores"), time);
+        var url = settings.Store.Url ?? throw new RbdBackupException(
+            ErrorKind.Usage, "no store is configured", "Set [store] url, or give --store file:///path, s3://bucket/prefix or swift://container/prefix.");
+        return StoreFactory.Open(url, StoreAccess.Of(settings), loggers.CreateLogger("RbdBackup.Stores"), time);
     }
 
     private Task<CephCluster> ConnectAsync(string user, CancellationToken cancel) => CephCluster.ConnectAsync(

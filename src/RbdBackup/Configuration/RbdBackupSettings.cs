@@ -12,6 +12,9 @@ public sealed record RbdBackupSettings
     /// <summary>Section <c>[store]</c>.</summary>
     public required StoreSettings Store { get; init; }
 
+    /// <summary>Section <c>[keystone]</c>.</summary>
+    public required KeystoneSettings Keystone { get; init; }
+
     /// <summary>Section <c>[repository]</c>.</summary>
     public required RepositorySettings Repository { get; init; }
 

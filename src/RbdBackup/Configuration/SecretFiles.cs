@@ -19,16 +19,18 @@ internal sealed class SecretFiles(List<string> errors)
     /// <summary>The settings with the secrets that stand in files.</summary>
     public RbdBackupSettings Resolve(RbdBackupSettings settings)
     {
-        var store = settings.Store;
-        if (store is { S3SecretKey: not null, S3SecretKeyFile: not null })
+        var (store, keystone) = (settings.Store, settings.Keystone);
+        store = store with
         {
-            errors.Add("[store] s3_secret_key and s3_secret_key_file are both set; choose one");
-        }
-
-        if (store.S3SecretKeyFile is { } keyFile)
+            S3SecretKey = Choose(store.S3SecretKey, store.S3SecretKeyFile, "[store] s3_secret_key"),
+            SwiftPassword = Choose(store.SwiftPassword, store.SwiftPasswordFile, "[store] swift_password"),
+        };
+        keystone = keystone with
         {
-            store = store with { S3SecretKey = ReadLines(keyFile, "[store] s3_secret_key_file").FirstOrDefault() };
-        }
+            Password = Choose(keystone.Password, keystone.PasswordFile, "[keystone] password"),
+            ApplicationCredentialSecret = Choose(
+                keystone.ApplicationCredentialSecret, keystone.ApplicationCredentialSecretFile, "[keystone] application_credential_secret"),
+        };
 
         var notifications = settings.Notifications;
         if (notifications.TransportUrlFile is { } urlFile)
@@ -37,7 +39,18 @@ internal sealed class SecretFiles(List<string> errors)
             notifications = notifications with { TransportUrl = [.. notifications.TransportUrl, .. urls] };
         }
 
-        return settings with { Store = store, Notifications = notifications };
+        return settings with { Store = store, Keystone = keystone, Notifications = notifications };
+    }
+
+    /// <summary>A secret that stands in the configuration or, under the option's name with <c>_file</c>, in the first line of a file.</summary>
+    private string? Choose(string? written, string? file, string option)
+    {
+        if (written is not null && file is not null)
+        {
+            errors.Add($"{option} and {option[(option.IndexOf(' ', StringComparison.Ordinal) + 1)..]}_file are both set; choose one");
+        }
+
+        return file is null ? written : ReadLines(file, $"{option}_file").FirstOrDefault();
     }
 
     private string[] ReadLines(string file, string option)

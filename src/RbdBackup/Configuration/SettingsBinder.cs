@@ -11,6 +11,7 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         General = Bind<GeneralSettings>(),
         Ceph = Bind<CephSettings>(),
         Store = Bind<StoreSettings>(),
+        Keystone = Bind<KeystoneSettings>(),
         Repository = Bind<RepositorySettings>(),
         Backup = Bind<BackupSettings>(),
         Restore = Bind<RestoreSettings>(),

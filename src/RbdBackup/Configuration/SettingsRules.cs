@@ -20,10 +20,39 @@ internal static class SettingsRules
             (repository.ZeroRunMin % 4096 != 0, "[repository] zero_run_min is not a multiple of 4KiB"),
             (store.S3AccessKey is null != store.S3SecretKey is null,
                 "[store] s3_access_key and s3_secret_key go together: set both or neither"),
+            (store.S3SseKmsKeyId is not null && store.S3Sse != "aws:kms", "[store] s3_sse_kms_key_id needs s3_sse = aws:kms"),
+            (store.SwiftAuthUrl is not null && (store.SwiftUsername is null || store.SwiftPassword is null),
+                "[store] swift_auth_url needs swift_username and swift_password too"),
+            (store.SwiftAuthUrl is null && settings.Keystone.AuthType is null && store.Url?.StartsWith("swift:", StringComparison.Ordinal) == true,
+                "[store] url is Swift's, and nothing says how to log in: set [keystone] auth_type, or [store] swift_auth_url for Swift's own authentication"),
             (settings.Rotation.Grace < settings.Jobs.Deadline + TimeSpan.FromHours(1),
                 "[rotation] grace must be longer than [jobs] deadline by an hour at least; else gc could delete what a running job stored"),
         ];
-        return rules.Where(r => r.Wrong).Select(r => r.Message).Concat(settings.Policies.SelectMany(p => CheckPolicy(p.Key, p.Value)));
+        return rules.Where(r => r.Wrong).Select(r => r.Message).Concat(CheckKeystone(settings.Keystone)).Concat(settings.Policies.SelectMany(p => CheckPolicy(p.Key, p.Value)));
+    }
+
+    private static IEnumerable<string> CheckKeystone(KeystoneSettings keystone)
+    {
+        var user = keystone.Username ?? keystone.UserId;
+        (bool Missing, string Options)[] needed = keystone.AuthType switch
+        {
+            null => [],
+            "v3applicationcredential" =>
+            [
+                (keystone.AuthUrl is null, "auth_url"),
+                (keystone.ApplicationCredentialId is null && (keystone.ApplicationCredentialName is null || user is null),
+                    "application_credential_id, or application_credential_name and username"),
+                (keystone.ApplicationCredentialSecret is null, "application_credential_secret"),
+            ],
+            _ =>
+            [
+                (keystone.AuthUrl is null, "auth_url"),
+                (user is null, "username or user_id"),
+                (keystone.Password is null, "password"),
+                (keystone.ProjectName is null && keystone.ProjectId is null, "project_name or project_id"),
+            ],
+        };
+        return needed.Where(n => n.Missing).Select(n => $"[keystone] auth_type = {keystone.AuthType} needs {n.Options}");
     }
 
     private static IEnumerable<string> CheckPolicy(string name, PolicySettings policy)

@@ -67,6 +67,11 @@ public sealed class BadInputTests(Mini mini) : IClassFixture<Mini>
         await ExpectAsync(secret, 5, Mini.S3Bucket, "list");
         using var endpoint = new Sandbox($"store.url=s3://{Mini.S3Bucket}", "store.s3_endpoint_url=http://127.0.0.1:9");
         await ExpectAsync(endpoint, 6, "127.0.0.1:9", "list");
+        string[] swift = [$"store.swift_auth_url={Mini.Setting("RBDBACKUP_TEST_SWIFT_AUTH_URL")}", $"store.swift_username={Mini.Setting("RBDBACKUP_TEST_SWIFT_USER")}"];
+        using var container = new Sandbox(["store.url=swift://no-such-container", .. swift, $"store.swift_password={Mini.Setting("RBDBACKUP_TEST_SWIFT_KEY")}"]);
+        await ExpectAsync(container, 3, "no-such-container", "list");
+        using var password = new Sandbox(["store.url=swift://no-such-container", .. swift, "store.swift_password=wrong"]);
+        await ExpectAsync(password, 5, Mini.Setting("RBDBACKUP_TEST_SWIFT_USER"), "list");
     }
 
     [Fact]

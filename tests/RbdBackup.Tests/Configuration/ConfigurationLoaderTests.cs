@@ -130,6 +130,18 @@ public sealed class ConfigurationLoaderTests : IDisposable
     [InlineData("[repository]\nzero_run_min = 5000", "[repository] zero_run_min is not a multiple of 4KiB")]
     [InlineData("[rotation]\ngrace = 3h", "[rotation] grace must be longer than [jobs] deadline")]
     [InlineData("[store]\ns3_access_key = a", "[store] s3_access_key and s3_secret_key go together")]
+    [InlineData("[store]\ns3_sse = DES", "allowed is one of AES256, aws:kms")]
+    [InlineData("[store]\ns3_sse = AES256\ns3_sse_kms_key_id = k", "[store] s3_sse_kms_key_id needs s3_sse = aws:kms")]
+    [InlineData("[store]\nurl = swift://c/p", "[store] url is Swift's, and nothing says how to log in")]
+    [InlineData("[store]\nswift_auth_url = http://h/auth/v1.0\nswift_username = a:b", "[store] swift_auth_url needs swift_username and swift_password")]
+    [InlineData("[keystone]\nauth_type = token", "allowed is one of password, v3password, v3applicationcredential")]
+    [InlineData("[keystone]\nauth_type = password\nauth_url = http://h\nusername = u\npassword = p", "[keystone] auth_type = password needs project_name or project_id")]
+    [InlineData("[keystone]\nauth_type = password\nusername = u\nproject_name = p", "[keystone] auth_type = password needs auth_url")]
+    [InlineData(
+        "[keystone]\nauth_type = v3applicationcredential\nauth_url = http://h\napplication_credential_name = n\napplication_credential_secret = s",
+        "needs application_credential_id, or application_credential_name and username")]
+    [InlineData("[keystone]\nauth_type = v3applicationcredential\nauth_url = http://h\napplication_credential_id = i", "needs application_credential_secret")]
+    [InlineData("[keystone]\nvalid_interfaces = public, publicURL", "[keystone] valid_interfaces: 'publicURL' is not allowed")]
     public void A_wrong_option_is_one_line_that_says_where_and_what_is_allowed(string text, string expected)
     {
         var error = Assert.Throws<RbdBackupException>(() => _folder.Load(text));
@@ -163,6 +175,42 @@ public sealed class ConfigurationLoaderTests : IDisposable
         Assert.Equal("s3cret", loaded.Settings.Store.S3SecretKey);
         Assert.Equal(["rabbit://a:b@h/", "rabbit://c:d@h/"], loaded.Settings.Notifications.TransportUrl);
         Assert.Empty(loaded.Warnings);
+    }
+
+    [Fact]
+    public void Swift_logs_in_with_Keystone_or_by_itself()
+    {
+        var secret = _folder.Write("secret", "s3cret\n");
+        var keystone = _folder.Load(
+            $"""
+            [store]
+            url = swift://backups/cloud1
+            [keystone]
+            auth_type = v3applicationcredential
+            auth_url = https://keystone.example.org/v3
+            application_credential_id = 1234
+            application_credential_secret_file = {secret}
+            """).Settings.Keystone;
+        Assert.Equal(("s3cret", "internal, public"), (keystone.ApplicationCredentialSecret, string.Join(", ", keystone.ValidInterfaces)));
+
+        var password = _folder.Load(
+            $"""
+            [keystone]
+            auth_type = password
+            auth_url = https://keystone.example.org
+            username = rbdbackup
+            password_file = {secret}
+            project_name = service
+            """).Settings.Keystone;
+        Assert.Equal("s3cret", password.Password);
+
+        var store = _folder.Load(
+            $"[store]\nurl = swift://b/p\nswift_auth_url = https://rgw/auth/v1.0\nswift_username = a:b\nswift_password_file = {secret}\n").Settings.Store;
+        Assert.Equal("s3cret", store.SwiftPassword);
+
+        var both = Assert.Throws<RbdBackupException>(() => _folder.Load($"[keystone]\npassword = hunter2\npassword_file = {secret}\n"));
+        Assert.Contains("[keystone] password and password_file are both set", both.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", both.Message, StringComparison.Ordinal);
     }
 
     [Fact]
