@@ -32,6 +32,9 @@ public static class Keys
     /// <summary>Where finished jobs are.</summary>
     public const string JobsPrefix = "jobs/";
 
+    /// <summary>Where pins are.</summary>
+    public const string PinsPrefix = "pins/";
+
     // What every store takes (a file name has 255 bytes, a key 800), with room for the longest name of a manifest.
     private const int MaxPart = 255;
     private const int MaxDisk = 680;
@@ -143,6 +146,33 @@ public static class Keys
 
     /// <summary>A finished job's record.</summary>
     public static string FinishedJob(PointId point, AttemptId attempt) => $"{JobsPrefix}{point}.{attempt}.json";
+
+    /// <summary>A pin; of a point's pins the highest revision counts.</summary>
+    public static string Pin(PointId point, int revision, AttemptId attempt) => $"{PinsPrefix}{point}.{revision:D6}.{attempt}.json";
+
+    /// <summary>The point and revision that a pin's key names; null where the key is none.</summary>
+    public static (PointId Point, int Revision)? TryParsePin(string key) =>
+        key.StartsWith(PinsPrefix, StringComparison.Ordinal)
+        && key[PinsPrefix.Length..].Split('.') is [var id, var revision, var attempt, "json"]
+        && PointId.TryParse(id, out var point)
+        && int.TryParse(revision, NumberStyles.None, CultureInfo.InvariantCulture, out var r)
+        && AttemptId.TryParse(attempt) is not null
+            ? (point.Value, r)
+            : null;
+
+    /// <summary>
+    /// Prefixes of data keys that hold every point made from one time up to another, and few others: ids begin with their time, so that what is recent is
+    /// found without listing all.
+    /// </summary>
+    public static IEnumerable<string> DataPrefixes(DateTimeOffset from, DateTimeOffset to)
+    {
+        // Six of the twelve digits of a time in milliseconds: 4.7 hours each.
+        const int shift = 24;
+        for (var at = from.ToUnixTimeMilliseconds() >> shift; at <= to.ToUnixTimeMilliseconds() >> shift; at++)
+        {
+            yield return $"{DataPrefix}{at:x6}";
+        }
+    }
 
     /// <summary>The point under whose prefix a data object lies; null where the key is none.</summary>
     public static PointId? PointOfData(string key) =>

@@ -11,6 +11,9 @@ namespace RbdBackup.Core.Repository;
 /// <summary>A repository in a store: its header, its manifests, and the objects that they name.</summary>
 public sealed class PointRepository : IAsyncDisposable
 {
+    /// <summary>How many small objects are read at a time, where many are.</summary>
+    internal const int ReadsInFlight = 16;
+
     private readonly TimeProvider _time;
 
     private PointRepository(IObjectStore store, IFrameCodec codec, RepositoryHeader header, TimeProvider time) =>
@@ -106,30 +109,39 @@ public sealed class PointRepository : IAsyncDisposable
 
     /// <summary>The points below a prefix, each with its highest valid revision, in the order of <see cref="ListAsync"/>.</summary>
     /// <param name="prefix">A prefix of manifest keys.</param>
-    /// <param name="onDamaged">Told of each manifest that can't be read; it is passed over.</param>
+    /// <param name="onDamaged">Told of each manifest that can't be read, perhaps from several threads; it is passed over.</param>
     /// <param name="cancel">Ends the listing.</param>
     public async IAsyncEnumerable<Manifest> ReadAllAsync(
         string prefix, Action<RbdBackupException>? onDamaged, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var read = RevisionsAsync(prefix, cancel).SelectParallelAsync(ReadsInFlight, (revisions, token) => ReadHighestAsync(revisions, onDamaged, token), cancel);
+        await foreach (var manifest in read.WithCancellation(cancel))
+        {
+            if (manifest is not null)
+            {
+                yield return manifest;
+            }
+        }
+    }
+
+    /// <summary>The keys of <see cref="ListAsync"/>, those of one point together.</summary>
+    private async IAsyncEnumerable<List<ManifestKey>> RevisionsAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
     {
         var revisions = new List<ManifestKey>();
         await foreach (var key in ListAsync(prefix, cancel))
         {
             if (revisions.Count > 0 && revisions[0].Point != key.Point)
             {
-                if (await ReadHighestAsync(revisions, onDamaged, cancel) is { } manifest)
-                {
-                    yield return manifest;
-                }
-
-                revisions.Clear();
+                yield return revisions;
+                revisions = [];
             }
 
             revisions.Add(key);
         }
 
-        if (revisions.Count > 0 && await ReadHighestAsync(revisions, onDamaged, cancel) is { } final)
+        if (revisions.Count > 0)
         {
-            yield return final;
+            yield return revisions;
         }
     }
 

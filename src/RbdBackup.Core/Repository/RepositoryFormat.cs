@@ -69,4 +69,5 @@ public sealed record RepositoryHeader(int Format, IReadOnlyList<string> Required
 [JsonSerializable(typeof(MergedDirectory))]
 [JsonSerializable(typeof(PlanHead))]
 [JsonSerializable(typeof(GarbageList))]
+[JsonSerializable(typeof(Pin))]
 public sealed partial class RepositoryJson : JsonSerializerContext;

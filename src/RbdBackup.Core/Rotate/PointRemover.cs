@@ -21,11 +21,22 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
     /// <param name="progress">Told of the points that were made independent and removed.</param>
     /// <param name="cancel">Ends the work between two steps.</param>
     /// <exception cref="RbdBackupException">Corrupt: a point that stands on one of them can't be made independent; then nothing was removed.</exception>
-    public async Task RemoveAsync(IReadOnlyList<Manifest> drops, IReadOnlyList<Manifest> known, IProgressReporter progress, CancellationToken cancel)
+    public Task RemoveAsync(IReadOnlyList<Manifest> drops, IReadOnlyList<Manifest> known, IProgressReporter progress, CancellationToken cancel) =>
+        RemoveAsync(drops, PrunePlanner.StandingOn(drops.Select(d => d.Point).ToHashSet(), known), known.Select(p => p.Point), progress, cancel);
+
+    /// <summary>Removes points, where it is known already what stands on them.</summary>
+    /// <param name="drops">The points to remove, in any order, of any disks.</param>
+    /// <param name="standing">The points that stay and need one that goes, oldest first.</param>
+    /// <param name="known">All points that were looked at to know this.</param>
+    /// <param name="progress">Told of the points that were made independent and removed.</param>
+    /// <param name="cancel">Ends the work between two steps.</param>
+    /// <exception cref="RbdBackupException">Corrupt: a point that stands on one of them can't be made independent; then nothing was removed.</exception>
+    public async Task RemoveAsync(
+        IReadOnlyList<Manifest> drops, IReadOnlyList<Manifest> standing, IEnumerable<PointId> known, IProgressReporter progress, CancellationToken cancel)
     {
         var going = drops.Select(d => d.Point).ToHashSet();
-        var seen = known.Concat(drops).Select(p => p.Point).ToHashSet();
-        for (var standing = PrunePlanner.StandingOn(going, known); standing.Count > 0; standing = await FindNewAsync(drops, going, seen, cancel))
+        var seen = known.Concat(going).ToHashSet();
+        for (; standing.Count > 0; standing = await FindNewAsync(drops, going, seen, cancel))
         {
             await ConsolidateAsync(standing, null, progress, cancel);
         }

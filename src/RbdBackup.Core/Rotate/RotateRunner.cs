@@ -1,51 +1,133 @@
+using System.Runtime.CompilerServices;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 
 namespace RbdBackup.Core.Rotate;
 
-/// <summary>Removes the manifests of points that no rule keeps. Their data goes later, by <see cref="GarbageCollector"/>.</summary>
+/// <summary>What became of a disk's points.</summary>
+/// <param name="Disk">The disk's part of keys.</param>
+/// <param name="Policies">The policies that say how long its points are kept; none where nothing does.</param>
+/// <param name="Plan">The plan.</param>
+/// <param name="Error">Why it was not carried out, or not wholly; null where it was, or was only asked for.</param>
+public sealed record DiskRotation(string Disk, IReadOnlyList<string> Policies, RotationPlan Plan, RbdBackupException? Error);
+
+/// <summary>
+/// Removes the manifests of points that no rule keeps, disk by disk. Their data goes later, by <see cref="GarbageCollector"/>. Manifests are read
+/// several at a time; only what rotation needs of them stays in memory.
+/// </summary>
 /// <param name="repository">The repository.</param>
 /// <param name="remover">Removes points.</param>
-/// <param name="ruleOf">The rule of a policy; null for an unknown one: its points stay.</param>
+/// <param name="ruleOf">The rule of a disk, by its points (oldest first); null where nothing says how long they are kept: they stay.</param>
 /// <param name="jobDeadline">How old a job may become: the plan of an older point without a manifest is no running job's, but what a rotation left for gc.</param>
 /// <param name="time">The clock.</param>
-public sealed class RotateRunner(PointRepository repository, PointRemover remover, Func<string?, RotationRule?> ruleOf, TimeSpan jobDeadline, TimeProvider time)
+public sealed class RotateRunner(
+    PointRepository repository, PointRemover remover, Func<IReadOnlyList<RotationPoint>, RotationRule?> ruleOf, TimeSpan jobDeadline, TimeProvider time)
 {
-    /// <summary>Rotates every disk and returns the verdicts; with <paramref name="dryRun"/> nothing is removed.</summary>
-    public async Task<IReadOnlyList<RotationVerdict>> RunAsync(bool dryRun, Action<RbdBackupException> onDamaged, IProgressReporter progress, CancellationToken cancel)
+    private const int DisksAtATime = 8;
+
+    private readonly PinStore _pins = new(repository);
+
+    /// <summary>Rotates every disk, in the order of their keys; with <paramref name="dryRun"/> nothing is removed. What fails on one disk stops no other.</summary>
+    /// <param name="dryRun">True: only plans.</param>
+    /// <param name="onDamaged">Told, perhaps from several threads, of what can't be read; it is passed over.</param>
+    /// <param name="progress">Told of the points that were read and removed.</param>
+    /// <param name="cancel">Ends the work between two steps.</param>
+    /// <exception cref="RbdBackupException">The store does not answer, or refuses.</exception>
+    public async IAsyncEnumerable<DiskRotation> RunAsync(
+        bool dryRun, Action<RbdBackupException> onDamaged, IProgressReporter progress, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var disks = new Dictionary<string, List<Manifest>>();
+        var disks = await ReadAsync(onDamaged, progress, cancel);
+        var whole = RotationPoint.Whole(disks.SelectMany(d => d));
+        var inUse = await InUseAsync(disks, onDamaged, cancel);
+        var pins = await _pins.ReadAsync(onDamaged, cancel);
+        RotationQuestion Question(List<RotationPoint> points) => new(points, ruleOf(points), whole, inUse, pins, time.GetUtcNow());
+        var rotated = disks.ToAsyncEnumerable().SelectParallelAsync(DisksAtATime, (points, token) => RotateAsync(Question(points), dryRun, onDamaged, token), cancel);
+        var (done, all) = (0, disks.Count);
+        await foreach (var disk in rotated.WithCancellation(cancel))
+        {
+            progress.Report("rotate", ++done, all, "{disk}");
+            yield return disk;
+        }
+    }
+
+    /// <summary>The points of each disk, oldest first. Keys come sorted by disk; the names that many points share are held once.</summary>
+    private async Task<List<List<RotationPoint>>> ReadAsync(Action<RbdBackupException> onDamaged, IProgressReporter progress, CancellationToken cancel)
+    {
+        var disks = new List<List<RotationPoint>>();
+        var names = new Dictionary<string, string>();
+        string? Shared(string? name) => name is null ? null : names.TryGetValue(name, out var known) ? known : names[name] = name;
+        var read = 0;
         await foreach (var manifest in repository.ReadAllAsync(Keys.PointsPrefix, onDamaged, cancel))
         {
-            disks.TryAdd(manifest.Disk.Key, []);
-            disks[manifest.Disk.Key].Add(manifest);
+            var point = RotationPoint.Of(manifest);
+            point = point with
+            {
+                Disk = Shared(point.Disk)!,
+                Needs = point.Needs is { } b ? b with { Disk = Shared(b.Disk)! } : null,
+                Policy = Shared(point.Policy),
+                Project = Shared(point.Project),
+            };
+            if (disks.Count == 0 || disks[^1][0].Disk != point.Disk)
+            {
+                disks.Add([]);
+            }
+
+            disks[^1].Add(point);
+            progress.Report("read manifests", ++read, 0, "{point}");
         }
 
-        var inUse = await InUseAsync(disks.Values.SelectMany(d => d).ToList(), onDamaged, cancel);
-        var verdicts = new List<RotationVerdict>();
-        foreach (var points in disks.Values)
-        {
-            // The newest point says by which policy the disk is protected now.
-            var rule = ruleOf(points.MaxBy(p => p.Created)!.Policy);
-            verdicts.AddRange(RotatePlanner.Plan(points, rule, inUse, time.GetUtcNow()));
-        }
-
-        var drops = verdicts.Where(v => !v.Keep).Select(v => v.Point).ToList();
-        if (!dryRun)
-        {
-            await remover.RemoveAsync(drops, disks.Values.SelectMany(d => d).ToList(), progress, cancel);
-        }
-
-        return verdicts;
+        disks.ForEach(d => d.Sort((a, b) => (a.Created, a.Point).CompareTo((b.Created, b.Point))));
+        return disks;
     }
 
     /// <summary>Points that another disk's point stands on, or an increment that is being made.</summary>
-    private async Task<IReadOnlySet<PointId>> InUseAsync(
-        List<Manifest> points, Action<RbdBackupException> onDamaged, CancellationToken cancel)
+    private async Task<IReadOnlySet<PointId>> InUseAsync(List<List<RotationPoint>> disks, Action<RbdBackupException> onDamaged, CancellationToken cancel)
     {
-        var inUse = points.Where(p => p.Needs is { } b && b.Disk != p.Disk.Key).Select(p => p.Needs!.Point).ToHashSet();
+        var points = disks.SelectMany(d => d);
+        var inUse = points.Where(p => p.Needs is { } b && b.Disk != p.Disk).Select(p => p.Needs!.Point).ToHashSet();
         inUse.UnionWith(await RunningPlans.BasesAsync(repository, points.Select(p => p.Point).ToHashSet(), onDamaged, cancel, time.GetUtcNow() - jobDeadline));
         return inUse;
+    }
+
+    private async Task<DiskRotation> RotateAsync(RotationQuestion question, bool dryRun, Action<RbdBackupException> onDamaged, CancellationToken cancel)
+    {
+        var (disk, policies) = (question.Points[0].Disk, question.Rule?.Policies ?? []);
+        var plan = RotatePlanner.Plan(question);
+        try
+        {
+            if (!dryRun && plan.Verdicts.Any(v => !v.Keep))
+            {
+                // Whatever was pinned since the plan was made counts, too.
+                plan = RotatePlanner.Plan(question with { Pins = await _pins.ReadAsync(onDamaged, cancel) });
+                await RemoveAsync(plan, cancel);
+            }
+
+            return new DiskRotation(disk, policies, plan, plan.Refusal);
+        }
+        catch (RbdBackupException e) when (e.Kind is not (ErrorKind.Unavailable or ErrorKind.Permission or ErrorKind.NoSpace))
+        {
+            return new DiskRotation(disk, policies, plan, e);
+        }
+    }
+
+    private async Task RemoveAsync(RotationPlan plan, CancellationToken cancel)
+    {
+        var drops = await ReadAsync(plan.Verdicts.Where(v => !v.Keep).Select(v => v.Point.Point), plan, cancel);
+        var standing = await ReadAsync(plan.Consolidate, plan, cancel);
+        await remover.RemoveAsync(drops, standing, plan.Verdicts.Select(v => v.Point.Point), IProgressReporter.None, cancel);
+    }
+
+    /// <summary>The manifests of a plan's points; one that went meanwhile is left out.</summary>
+    private async Task<IReadOnlyList<Manifest>> ReadAsync(IEnumerable<PointId> points, RotationPlan plan, CancellationToken cancel)
+    {
+        var disk = plan.Verdicts[0].Point.Disk;
+        var manifests = new List<Manifest>();
+        foreach (var point in points)
+        {
+            manifests.AddRange(await repository.FindNewestAsync(disk, point, cancel) is { } manifest ? [manifest] : []);
+        }
+
+        return manifests;
     }
 }

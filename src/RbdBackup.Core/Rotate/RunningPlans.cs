@@ -11,36 +11,35 @@ public static class RunningPlans
     /// <param name="committed">The points that have a manifest.</param>
     /// <param name="onDamaged">Told of each plan that can't be read; it is passed over.</param>
     /// <param name="cancel">Ends the search.</param>
-    /// <param name="since">How old the oldest job can be that may still commit; null: of any age.</param>
+    /// <param name="since">How old the oldest job can be that may still commit; null: of any age, and all data keys are listed.</param>
     public static async Task<IReadOnlySet<PointId>> BasesAsync(
         PointRepository repository, IReadOnlySet<PointId> committed, Action<RbdBackupException> onDamaged, CancellationToken cancel, DateTimeOffset? since = null)
     {
-        var over = new HashSet<PointId>(committed);
-        await foreach (var stored in repository.Store.ListAsync(Keys.PointsPrefix, cancel))
-        {
-            over.UnionWith(Keys.TryParseAborted(stored.Key) is { } mark ? [mark.Point] : []);
-        }
-
+        // A day ahead: the clock of the host that runs the job may be wrong.
+        var prefixes = since is null ? [Keys.DataPrefix] : Keys.DataPrefixes(since.Value, repository.Now.AddDays(1));
         var bases = new HashSet<PointId>();
-        await foreach (var stored in repository.Store.ListAsync(Keys.DataPrefix, cancel))
+        foreach (var prefix in prefixes)
         {
-            if (Keys.PointOfData(stored.Key) is { } point && !over.Contains(point) && Keys.IsPlan(stored.Key) && (since is null || point.Time >= since))
+            await foreach (var stored in repository.Store.ListAsync(prefix, cancel))
             {
-                bases.UnionWith(await BaseOfAsync(repository, stored, onDamaged, cancel) is { } b ? [b.Point] : []);
+                if (Keys.PointOfData(stored.Key) is { } point && !committed.Contains(point) && Keys.IsPlan(stored.Key) && (since is null || point.Time >= since))
+                {
+                    bases.UnionWith(await BaseOfAsync(repository, stored, onDamaged, cancel) is { } b ? [b.Point] : []);
+                }
             }
         }
 
         return bases;
     }
 
-    /// <summary>What a plan stands on. A plan that is damaged, or that a collection took away meanwhile, is no reason to stop.</summary>
+    /// <summary>What a plan stands on; null for a full, and for a point that was given up. A plan that is damaged, or that a collection took away meanwhile, is no reason to stop.</summary>
     private static async Task<PointBase?> BaseOfAsync(
         PointRepository repository, Ports.StoredObject plan, Action<RbdBackupException> onDamaged, CancellationToken cancel)
     {
         try
         {
             var (head, _) = await TailDirectory.ReadAsync(repository.Store, plan.Key, plan.Length, RepositoryJson.Default.PlanHead, cancel);
-            return head.Base;
+            return await repository.Store.StatAsync(Keys.Aborted(head.Disk.Key, head.Point), cancel) is null ? head.Base : null;
         }
         catch (RbdBackupException e) when (e.Kind is ErrorKind.Corrupt or ErrorKind.NotFound)
         {

@@ -156,8 +156,14 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
 
     private Task<GarbageResult> CollectAsync(bool dryRun = false) => CollectAsync(_test, dryRun);
 
-    private static Task<IReadOnlyList<RotationVerdict>> RotateAsync(TestRepository test, bool dryRun) =>
-        new RotateRunner(test.Repository, new PointRemover(test.Repository, new Consolidator(test.Repository)), _ => new RotationRule(3, 1), TimeSpan.FromDays(1), test.Time).RunAsync(dryRun, e => throw e, IProgressReporter.None, CancellationToken.None);
+    private static async Task<IReadOnlyList<RotationVerdict>> RotateAsync(TestRepository test, bool dryRun)
+    {
+        var rule = new RotationRule(["a"], [new CycleRule(3, 1)], TimeSpan.Zero);
+        var runner = new RotateRunner(
+            test.Repository, new PointRemover(test.Repository, new Consolidator(test.Repository)), _ => rule, Options.JobDeadline, test.Time);
+        return await runner.RunAsync(dryRun, e => throw e, IProgressReporter.None, CancellationToken.None)
+            .SelectMany(d => d.Error is null ? d.Plan.Verdicts : throw d.Error).ToListAsync();
+    }
 
     private static Task<GarbageResult> CollectAsync(TestRepository test, bool dryRun) =>
         new GarbageCollector(test.Repository, Options, test.Time).RunAsync(dryRun, IProgressReporter.None, CancellationToken.None);
