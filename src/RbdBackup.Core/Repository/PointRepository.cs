@@ -111,16 +111,44 @@ public sealed class PointRepository : IAsyncDisposable
     /// <param name="prefix">A prefix of manifest keys.</param>
     /// <param name="onDamaged">Told of each manifest that can't be read, perhaps from several threads; it is passed over.</param>
     /// <param name="cancel">Ends the listing.</param>
+    /// <param name="which">Tells by their keys which manifests are wanted; null: all are.</param>
     public async IAsyncEnumerable<Manifest> ReadAllAsync(
-        string prefix, Action<RbdBackupException>? onDamaged, [EnumeratorCancellation] CancellationToken cancel)
+        string prefix, Action<RbdBackupException>? onDamaged, [EnumeratorCancellation] CancellationToken cancel, Predicate<ManifestKey>? which = null)
     {
-        var read = RevisionsAsync(prefix, cancel).SelectParallelAsync(ReadsInFlight, (revisions, token) => ReadHighestAsync(revisions, onDamaged, token), cancel);
+        var read = RevisionsAsync(prefix, cancel).Where(r => which?.Invoke(r[0]) ?? true)
+            .SelectParallelAsync(ReadsInFlight, (revisions, token) => ReadHighestAsync(revisions, onDamaged, token), cancel);
         await foreach (var manifest in read.WithCancellation(cancel))
         {
             if (manifest is not null)
             {
                 yield return manifest;
             }
+        }
+    }
+
+    /// <summary>The newest good point of each disk; of most disks one manifest is read.</summary>
+    public IAsyncEnumerable<Manifest> ReadNewestAsync(CancellationToken cancel) =>
+        NewestAsync(cancel).SelectParallelAsync(
+            ReadsInFlight,
+            async (newest, token) => await ReadHighestAsync(newest, null, token) ?? (await ReadDiskAsync(newest[0].Disk, null, token) is [.., var older] ? older : null),
+            cancel).OfType<Manifest>();
+
+    private async IAsyncEnumerable<List<ManifestKey>> NewestAsync([EnumeratorCancellation] CancellationToken cancel)
+    {
+        List<ManifestKey>? last = null;
+        await foreach (var revisions in RevisionsAsync(Keys.PointsPrefix, cancel))
+        {
+            if (last is not null && last[0].Disk != revisions[0].Disk)
+            {
+                yield return last;
+            }
+
+            last = revisions;
+        }
+
+        if (last is not null)
+        {
+            yield return last;
         }
     }
 

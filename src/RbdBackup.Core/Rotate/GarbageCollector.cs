@@ -66,6 +66,7 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
             }
         }
 
+        await SweepPinsAsync(live, dryRun, cancel);
         await SweepAsync(Keys.JobsPrefix, s => time.GetUtcNow() - s.Modified > options.KeepJobs, dryRun, cancel);
         await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseManifest(s.Key) is { } voided && live.IsAborted(voided.Point), dryRun, cancel);
         await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseAborted(s.Key) is { } mark && IsOver(mark.Point) && !live.HasPlan(mark.Point), dryRun, cancel);
@@ -98,6 +99,30 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
         }
     }
 
+    /// <summary>Pins of points that are gone go, and those that a later one took the place of; a pin that has ended stays beside its point, for whoever asks.</summary>
+    private async Task SweepPinsAsync(LiveObjects live, bool dryRun, CancellationToken cancel)
+    {
+        (string Key, PointId Point, int Revision)? last = null;
+        await foreach (var stored in repository.Store.ListAsync(Keys.PinsPrefix, cancel))
+        {
+            if (Keys.TryParsePin(stored.Key) is not { } pin)
+            {
+                continue;
+            }
+
+            if (!live.IsCommitted(pin.Point) && IsOver(pin.Point))
+            {
+                await DeleteAsync(stored.Key, dryRun, cancel);
+            }
+            else if (last is { } before && before.Point == pin.Point && before.Revision < pin.Revision)
+            {
+                await DeleteAsync(before.Key, dryRun, cancel);
+            }
+
+            last = (stored.Key, pin.Point, pin.Revision);
+        }
+    }
+
     private async Task WriteListsAsync(List<string> candidates, CancellationToken cancel)
     {
         foreach (var chunk in candidates.Chunk(ListLength))
@@ -110,9 +135,9 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
 
     private bool IsRipe(string key) => Keys.TryParseGarbage(key) is { } written && time.GetUtcNow() - written >= options.Grace;
 
-    private async Task<(HashSet<string> Ripe, HashSet<string> Waiting)> ReadListsAsync(CancellationToken cancel)
+    private async Task<(KeySet Ripe, KeySet Waiting)> ReadListsAsync(CancellationToken cancel)
     {
-        var (ripe, waiting) = (new HashSet<string>(), new HashSet<string>());
+        var (ripe, waiting) = (new KeySet(), new KeySet());
         await foreach (var stored in repository.Store.ListAsync(Keys.GarbagePrefix, cancel))
         {
             var json = await repository.Store.GetAsync(stored.Key, RepositoryFormat.MaxJson, cancel);
@@ -120,7 +145,7 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
             (IsRipe(stored.Key) ? ripe : waiting).UnionWith(list.Candidates);
         }
 
-        waiting.ExceptWith(ripe);
+        // What is in both is ripe: the oldest list that names a key counts, and callers ask that first.
         return (ripe, waiting);
     }
 }

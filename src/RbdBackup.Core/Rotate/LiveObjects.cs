@@ -7,7 +7,7 @@ namespace RbdBackup.Core.Rotate;
 internal sealed class LiveObjects
 {
     private readonly PointRepository _repository;
-    private readonly HashSet<string> _objects = [];
+    private readonly KeySet _objects = new();
     private readonly HashSet<PointId> _committed = [];
     private readonly HashSet<PointId> _aborted = [];
     private readonly HashSet<PointId> _withPlan = [];
@@ -31,9 +31,11 @@ internal sealed class LiveObjects
 
         // Every revision counts: a reader may be in the middle of an older one.
         ManifestKey? highest = null;
-        await foreach (var key in repository.ListAsync(Keys.PointsPrefix, cancel))
+        var read = repository.ListAsync(Keys.PointsPrefix, cancel).SelectParallelAsync(
+            PointRepository.ReadsInFlight, async (key, token) => (key, await live.ReadAsync(key.Key, token)), cancel);
+        await foreach (var (key, (manifest, references)) in read.WithCancellation(cancel))
         {
-            await live.AddAsync(key.Key, cancel);
+            live.Add(manifest, references);
             if (highest?.Point == key.Point)
             {
                 live._superseded.Add(key.Revision > highest.Revision ? highest.Key : key.Key);
@@ -90,16 +92,21 @@ internal sealed class LiveObjects
                 var list = RepositoryFormat.ReadJson(json, RepositoryJson.Default.ReferenceList, stored.Key);
                 if (await _repository.Store.StatAsync(list.Manifest, cancel) is not null)
                 {
-                    await AddAsync(list.Manifest, cancel);
+                    var (manifest, references) = await ReadAsync(list.Manifest, cancel);
+                    Add(manifest, references);
                 }
             }
         }
     }
 
-    private async Task AddAsync(string key, CancellationToken cancel)
+    private async Task<(Manifest Manifest, ReferenceList References)> ReadAsync(string key, CancellationToken cancel)
     {
         var manifest = ManifestCodec.Read(await _repository.Store.GetAsync(key, RepositoryFormat.MaxJson, cancel), key);
-        var references = await _repository.ReadReferencesAsync(manifest, cancel);
+        return (manifest, await _repository.ReadReferencesAsync(manifest, cancel));
+    }
+
+    private void Add(Manifest manifest, ReferenceList references)
+    {
         _committed.Add(manifest.Point);
         _objects.Add(manifest.References.Key);
         _objects.UnionWith(references.Objects);

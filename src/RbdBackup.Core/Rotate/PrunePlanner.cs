@@ -10,7 +10,11 @@ namespace RbdBackup.Core.Rotate;
 /// <param name="Force">Also the last good point of a disk may go.</param>
 /// <param name="Consolidate">What stands on a point that goes is made independent; otherwise that point stays.</param>
 public sealed record PruneQuestion(
-    IReadOnlyList<Manifest> Points, IReadOnlySet<PointId> Asked, IReadOnlySet<PointId> Running, bool Force, bool Consolidate);
+    IReadOnlyList<Manifest> Points, IReadOnlySet<PointId> Asked, IReadOnlySet<PointId> Running, bool Force, bool Consolidate)
+{
+    /// <summary>The pins in force: neither their points go, nor what these stand on.</summary>
+    public IReadOnlyDictionary<PointId, Pin> Pins { get; init; } = new Dictionary<PointId, Pin>();
+}
 
 /// <summary>Why a point may not go.</summary>
 /// <param name="Point">The point.</param>
@@ -33,6 +37,7 @@ public static class PrunePlanner
         var standing = StandingOn(question.Asked, question.Points);
         var whole = Whole(question.Points);
         var refusals = drops.Where(d => question.Running.Contains(d.Point)).Select(d => new PruneRefusal(d, "an increment that is being made stands on it")).ToList();
+        refusals.AddRange(Pinned(question).Where(r => question.Asked.Contains(r.Point.Point)));
         foreach (var point in standing.Where(s => !question.Consolidate || !whole.Contains(s.Point)))
         {
             var why = whole.Contains(point.Point) ? "" : ", and can't be made independent, since its chain is broken: name it too";
@@ -72,6 +77,21 @@ public static class PrunePlanner
         }
 
         return whole;
+    }
+
+    /// <summary>The pinned points and what they stand on.</summary>
+    private static IEnumerable<PruneRefusal> Pinned(PruneQuestion question)
+    {
+        var byId = question.Points.ToDictionary(p => p.Point);
+        foreach (var (id, pin) in question.Pins)
+        {
+            var seen = new HashSet<PointId>();
+            for (var at = byId.GetValueOrDefault(id); at is not null && seen.Add(at.Point); at = at.Needs is { } b ? byId.GetValueOrDefault(b.Point) : null)
+            {
+                var what = at.Point == id ? "it is pinned" : $"point {id}, which stands on it, is pinned";
+                yield return new PruneRefusal(at, $"{what} until {pin.Until:yyyy-MM-dd HH:mm zzz} ({pin.Why}); 'unpin' ends that");
+            }
+        }
     }
 
     private static List<Manifest> Ordered(IEnumerable<Manifest> points) => [.. points.OrderBy(p => p.Created).ThenBy(p => p.Point)];

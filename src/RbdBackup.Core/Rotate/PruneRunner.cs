@@ -27,7 +27,10 @@ public sealed class PruneRunner(PointRepository repository, PointRemover remover
         var known = points.Select(p => p.Point).ToHashSet();
         await RequireKnownAsync([.. ask.Points.Where(p => !known.Contains(p))], cancel);
         var running = await RunningPlans.BasesAsync(repository, known, onDamaged, cancel);
-        var plan = PrunePlanner.Plan(new PruneQuestion(points, ask.Points.ToHashSet(), running, ask.Force, ask.Consolidate));
+        var plan = PrunePlanner.Plan(new PruneQuestion(points, ask.Points.ToHashSet(), running, ask.Force, ask.Consolidate)
+        {
+            Pins = await new PinStore(repository).ReadAsync(onDamaged, cancel),
+        });
         if (ask.DryRun)
         {
             return plan;

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -47,6 +49,53 @@ public sealed class Output
         else
         {
             human(new HumanOutput(_host.Output, _host.OutputIsTerminal));
+        }
+    }
+
+    /// <summary>
+    /// Writes a long list as the result. With <c>--json</c> its items go out one by one as they come, so that no list is too long for memory; text
+    /// for people, whose columns have widths, is written at the end.
+    /// </summary>
+    /// <param name="items">The items.</param>
+    /// <param name="human">Writes all of them for people.</param>
+    /// <param name="before">Writes what stands before the list in the document; null: the list is the document.</param>
+    /// <param name="after">Writes what stands behind it.</param>
+    public async Task WriteListAsync<T>(
+        IAsyncEnumerable<T> items, Action<HumanOutput, IReadOnlyList<T>> human, Action<Utf8JsonWriter>? before = null, Action<Utf8JsonWriter>? after = null)
+    {
+        ArgumentNullException.ThrowIfNull(human);
+        if (!_json)
+        {
+            var all = await items.ToListAsync();
+            Write(all, output => human(output, all));
+            return;
+        }
+
+        const int piece = 64 << 10;
+        var buffer = new ArrayBufferWriter<byte>(piece);
+        await using var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = JsonOptions.WriteIndented, Encoder = JsonOptions.Encoder });
+        _written = true;
+        before?.Invoke(json);
+        json.WriteStartArray();
+        await foreach (var item in items)
+        {
+            JsonSerializer.Serialize(json, item, JsonOptions);
+            if (json.BytesPending + buffer.WrittenCount >= piece)
+            {
+                Send();
+            }
+        }
+
+        json.WriteEndArray();
+        after?.Invoke(json);
+        Send();
+        _host.Output.WriteLine();
+
+        void Send()
+        {
+            json.Flush();
+            _host.Output.Write(Encoding.UTF8.GetString(buffer.WrittenSpan));
+            buffer.ResetWrittenCount();
         }
     }
 

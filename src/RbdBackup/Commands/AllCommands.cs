@@ -15,6 +15,8 @@ internal static class AllCommands
         ExportCommand.Create(),
         PruneCommand.CreateConsolidate(),
         PruneCommand.Create(),
+        PinCommand.Create(),
+        PinCommand.CreateUnpin(),
         RotateCommand.Create(),
         RotateCommand.CreateCollect(),
         WorkerCommand.Create(),

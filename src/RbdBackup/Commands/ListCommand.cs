@@ -20,26 +20,27 @@ internal static class ListCommand
     {
         await using var repository = await Services.Of(context).OpenRepositoryAsync(create: false, cancel);
         var wanted = context.Get(Image);
-        var points = new List<PointDocument>();
-        await foreach (var manifest in repository.ReadAllAsync(Keys.PointsPrefix, e => context.Note($"warning: {e.Message}"), cancel))
-        {
-            if (wanted is null || wanted == manifest.Disk.Spec.ToString() || wanted == manifest.Disk.Pool)
-            {
-                points.Add(PointDocument.Of(manifest));
-            }
-        }
-
-        context.Output.Write(points, human => human.Table(
-            ["ID", "IMAGE", "CREATED", "KIND", ">SIZE", ">STORED", "POLICY"],
-            points.Select(p => (string[])[p.Id, p.Image, Humanize.Time(p.Created), p.Kind, Humanize.Bytes(p.Size), Humanize.Bytes(p.StoredBytes), p.Policy ?? ""])));
+        void Warn(RbdBackupException e) => context.Note($"warning: {e.Message}");
+        var pins = await new PinStore(repository).ReadAsync(Warn, cancel);
+        var points = repository.ReadAllAsync(Keys.PointsPrefix, Warn, cancel, key => wanted is null || IsOf(key.Disk, wanted)).Select(m => PointDocument.Of(m, pins));
+        await context.Output.WriteListAsync(points, (human, all) => human.Table(
+            ["ID", "IMAGE", "CREATED", "KIND", ">SIZE", ">STORED", "POLICY", "PINNED UNTIL"],
+            all.Select(p => (string[])
+            [
+                p.Id, p.Image, Humanize.Time(p.Created), p.Kind, Humanize.Bytes(p.Size), Humanize.Bytes(p.StoredBytes), p.Policy ?? "",
+                p.PinnedUntil is { } until ? PinCommand.Time(until) : "",
+            ])));
     }
+
+    private static bool IsOf(string disk, string wanted) => Keys.ParseDisk(disk).Image is var image && (wanted == image.ToString() || wanted == image.Pool);
 
     private static async Task ShowAsync(CommandContext context, CancellationToken cancel)
     {
         await using var repository = await Services.Of(context).OpenRepositoryAsync(create: false, cancel);
         var manifest = await repository.FindAsync(PointId.Parse(context.Get(Point)), cancel);
         var chain = await repository.ReadChainAsync(manifest, cancel);
-        context.Output.Write(new { Point = manifest, Chain = chain.Select(m => m.Point.ToString()) }, human => human.Fields(
+        var pin = (await new PinStore(repository).ReadAsync(e => context.Note($"warning: {e.Message}"), cancel, manifest.Point)).GetValueOrDefault(manifest.Point);
+        context.Output.Write(new { Point = manifest, Pin = PinCommand.Document(pin), Chain = chain.Select(m => m.Point.ToString()) }, human => human.Fields(
             ("point", manifest.Point.ToString()), ("image", manifest.Disk.Spec.ToString()), ("image id", manifest.Disk.ImageId),
             ("cluster", manifest.Disk.ClusterFsid), ("created", Humanize.Time(manifest.Created)), ("kind", PointDocument.Word(manifest.Kind)),
             ("because", manifest.Reason), ("stands on", chain.Count > 1 ? string.Join(" <- ", chain.Reverse().Skip(1).Select(m => m.Point)) : null),
@@ -47,6 +48,6 @@ internal static class ListCommand
             ("data", Humanize.Bytes(manifest.DataBytes)), ("zeros", Humanize.Bytes(manifest.ZeroBytes)), ("stored", Humanize.Bytes(manifest.StoredBytes)),
             ("segments", manifest.Segments.ToString()), ("codec", manifest.Codec), ("policy", manifest.Policy),
             ("asked by", string.Join(' ', new[] { manifest.AskedBy.Source.ToString(), manifest.AskedBy.Project, manifest.AskedBy.User }.OfType<string>())),
-            ("made by", manifest.Tool)));
+            ("pinned", pin is null ? null : $"until {PinCommand.Time(pin.Until!.Value)} by {pin.By}: {pin.Why}"), ("made by", manifest.Tool)));
     }
 }

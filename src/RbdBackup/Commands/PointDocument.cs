@@ -1,3 +1,4 @@
+using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
 
 namespace RbdBackup.Commands;
@@ -8,10 +9,18 @@ internal sealed record PointDocument(
     long DataBytes, long ZeroBytes, long StoredBytes, double Seconds, string? Policy, string Cluster, string ImageId, string Codec, int Segments,
     bool Independent, int Revision)
 {
-    public static PointDocument Of(Manifest m) => new(
+    public DateTimeOffset? PinnedUntil { get; init; }
+
+    public string? PinnedWhy { get; init; }
+
+    public static PointDocument Of(Manifest m, IReadOnlyDictionary<PointId, Pin>? pins = null) => new(
         m.Point.ToString(), m.Disk.Spec.ToString(), Word(m.Kind), m.Reason, m.Created, m.Base?.Point.ToString(), m.Snapshot.Name, m.Snapshot.Id, m.Size,
         m.DataBytes, m.ZeroBytes, m.StoredBytes, m.Seconds, m.Policy, m.Disk.ClusterFsid, m.Disk.ImageId, m.Codec, m.Segments,
-        m.Needs is null, m.Revision);
+        m.Needs is null, m.Revision)
+    {
+        PinnedUntil = pins?.GetValueOrDefault(m.Point)?.Until,
+        PinnedWhy = pins?.GetValueOrDefault(m.Point)?.Why,
+    };
 
     public static string Word(PointKind kind) => kind == PointKind.Full ? "full" : "increment";
 }

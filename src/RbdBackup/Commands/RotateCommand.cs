@@ -1,6 +1,10 @@
 using System.CommandLine;
+using System.Text.Json;
 using RbdBackup.Cli;
 using RbdBackup.Composition;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Repository;
+using RbdBackup.Core.Rotate;
 
 namespace RbdBackup.Commands;
 
@@ -19,21 +23,58 @@ internal static class RotateCommand
     {
         var services = Services.Of(context);
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
-        var verdicts = await services.Rotate(repository).RunAsync(
-            context.Get(DryRun), e => context.Note($"warning: {e.Message}"), context.Progress, cancel);
-        var points = verdicts.Select(v => new
+        var (disks, errors) = (0, new List<(string Image, RbdBackupException Error)>());
+        var points = services.Rotate(repository).RunAsync(context.Get(DryRun), e => context.Note($"warning: {e.Message}"), context.Progress, cancel).SelectMany(disk =>
         {
-            Id = v.Point.Point.ToString(),
-            Image = v.Point.Disk.Spec.ToString(),
-            v.Point.Created,
-            Kind = PointDocument.Word(v.Point.Kind),
-            v.Keep,
-            v.Reasons,
-        }).ToList();
-        context.Output.Write(new { DryRun = context.Get(DryRun), Points = points }, human => human.Table(
-            ["ID", "IMAGE", "CREATED", "KIND", "VERDICT", "BECAUSE"],
-            points.Select(p => (string[])[p.Id, p.Image, Humanize.Time(p.Created), p.Kind, p.Keep ? "keep" : context.Get(DryRun) ? "would drop" : "dropped", string.Join("; ", p.Reasons)])));
+            var image = Keys.ParseDisk(disk.Disk).Image.ToString();
+            disks++;
+            if (disk.Error is { } error)
+            {
+                context.Note($"error: {image}: {error.Message}. {error.Remedy}");
+                errors.Add((image, error));
+            }
+
+            return disk.Plan.Verdicts.Select(v => Verdict(image, disk, v));
+        });
+        await context.Output.WriteListAsync(
+            points,
+            (human, all) => human.Table(
+                ["ID", "IMAGE", "CREATED", "KIND", "VERDICT", "BECAUSE"],
+                all.Select(p => (string[])[p.Id, p.Image, Humanize.Time(p.Created), p.Kind, Word(p, context.Get(DryRun)), string.Join("; ", p.Reasons)])),
+            json =>
+            {
+                json.WriteStartObject();
+                json.WriteBoolean("dry_run", context.Get(DryRun));
+                json.WritePropertyName("points");
+            },
+            json =>
+            {
+                json.WritePropertyName("errors");
+                JsonSerializer.Serialize(json, errors.Select(e => new { e.Image, e.Error.Kind, e.Error.Message, e.Error.Remedy }), Output.JsonOptions);
+                json.WriteEndObject();
+            });
+        if (errors.Count > 0)
+        {
+            throw new RbdBackupException(ErrorKind.Partial, $"{errors.Count} of {disks} disks were not rotated", "The lines above say why; run it again when that is settled.");
+        }
     }
+
+    private static VerdictDocument Verdict(string image, DiskRotation disk, RotationVerdict v) => new(
+        v.Point.Point.ToString(), image, v.Point.Created, PointDocument.Word(v.Point.Kind), v.Keep, disk.Plan.Consolidate.Contains(v.Point.Point), v.Reasons,
+        disk.Policies, disk.Error is not null);
+
+    private static string Word(VerdictDocument point, bool dryRun) => point switch
+    {
+        { Keep: true, Consolidate: true } => "keep alone",
+        { Keep: true } => "keep",
+        { Failed: true } => "failed",
+        _ => dryRun ? "would drop" : "dropped",
+    };
+
+    /// <summary>A verdict in <c>--json</c>; docs/commands.md promises these names.</summary>
+    private sealed record VerdictDocument(
+        string Id, string Image, DateTimeOffset Created, string Kind, bool Keep, bool Consolidate, IReadOnlyList<string> Reasons, IReadOnlyList<string> Policies,
+        bool Failed);
 
     private static async Task CollectAsync(CommandContext context, CancellationToken cancel)
     {

@@ -58,7 +58,8 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
             loggers.CreateLogger<RestoreRunner>());
 
     /// <summary>Drops the points that no policy keeps.</summary>
-    public RotateRunner Rotate(PointRepository repository) => new(repository, Remover(repository), RuleOf, settings.Jobs.Deadline, time);
+    public RotateRunner Rotate(PointRepository repository) =>
+        new(repository, Remover(repository), Retention.RuleOf, settings.Jobs.Deadline, time);
 
     /// <summary>Makes points independent of those that they stand on.</summary>
     public static Consolidator Consolidate(PointRepository repository) => new(repository);
@@ -73,9 +74,8 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     /// <summary>How our snapshots are called.</summary>
     public SnapshotNaming Naming => new(settings.Ceph.VolumesPool, settings.Ceph.VolumeSnapshotName, settings.Ceph.SnapshotName);
 
-    /// <summary>After how many days a policy's next full is due.</summary>
-    public int CycleDaysOf(string? policy) =>
-        policy is not null && settings.Policies.TryGetValue(policy, out var known) ? known.CycleDays : settings.Rotation.CycleDays;
+    /// <summary>After how many days a policy's next full is due; null: never.</summary>
+    public int? CycleDaysOf(string? policy) => Retention.FullEvery(policy);
 
     private static PointRemover Remover(PointRepository repository) => new(repository, Consolidate(repository));
 
@@ -84,10 +84,7 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
         settings.Backup.ReadsInFlight, settings.Repository.Uploads, settings.Repository.PlanExtents,
         settings.Jobs.MaxAttempts, settings.Jobs.RetryDelay, settings.Jobs.Deadline, Naming, Tool, Holder);
 
-    private RotationRule? RuleOf(string? policy) =>
-        policy is null ? new RotationRule(settings.Rotation.CycleDays, settings.Rotation.KeepCycles)
-        : settings.Policies.TryGetValue(policy, out var known) ? new RotationRule(known.CycleDays, known.KeepCycles)
-        : null;
+    private Retention Retention => new(settings, TimeZoneInfo.Local);
 
     private IObjectStore OpenStore()
     {

@@ -28,7 +28,7 @@ internal static class SettingsRules
             (settings.Rotation.Grace < settings.Jobs.Deadline + TimeSpan.FromHours(1),
                 "[rotation] grace must be longer than [jobs] deadline by an hour at least; else gc could delete what a running job stored"),
         ];
-        return rules.Where(r => r.Wrong).Select(r => r.Message).Concat(CheckKeystone(settings.Keystone)).Concat(settings.Policies.SelectMany(p => CheckPolicy(p.Key, p.Value)));
+        return rules.Where(r => r.Wrong).Select(r => r.Message).Concat(CheckKeystone(settings.Keystone)).Concat(settings.Policies.SelectMany(p => CheckPolicy(p.Key, p.Value, settings.Rotation)));
     }
 
     private static IEnumerable<string> CheckKeystone(KeystoneSettings keystone)
@@ -55,7 +55,7 @@ internal static class SettingsRules
         return needed.Where(n => n.Missing).Select(n => $"[keystone] auth_type = {keystone.AuthType} needs {n.Options}");
     }
 
-    private static IEnumerable<string> CheckPolicy(string name, PolicySettings policy)
+    private static IEnumerable<string> CheckPolicy(string name, PolicySettings policy, RotationSettings rotation)
     {
         if (name == "none" && policy.Enabled)
         {
@@ -65,6 +65,16 @@ internal static class SettingsRules
         foreach (var image in policy.Image.Where(i => !ImageSpec.TryParse(i, out _)))
         {
             yield return $"[policy:{name}] image: '{image}' does not name an image; pool/name or pool/namespace/name does";
+        }
+
+        if (policy.KeepCycles > 0 && policy.FullEvery > 0 && policy.FullEvery != rotation.FullEvery)
+        {
+            yield return $"[policy:{name}] full_every: with keep_cycles a new full comes with each cycle; set cycle_days instead";
+        }
+
+        foreach (var image in policy.ForImage.Where(i => !i.Contains('/', StringComparison.Ordinal)))
+        {
+            yield return $"[policy:{name}] for_image: '{image}' names no images; pool/name does, with * and ? for any characters, such as vms/*";
         }
     }
 }

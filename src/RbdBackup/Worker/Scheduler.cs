@@ -55,12 +55,12 @@ internal sealed partial class Scheduler(RbdBackupSettings settings, IImageCluste
         var last = records.TryGetValue(UpTo, out var text) && DateTimeOffset.TryParse(Encoding.ASCII.GetString(text), out var t) ? t : now;
         var rule = new ScheduleRule(policy.At, policy.Jitter, [.. policy.Days]);
         var asked = 0;
-        foreach (var image in await ImagesAsync(name, policy, stop))
+        foreach (var (image, project) in await ImagesAsync(name, policy, stop))
         {
             if (SchedulePlanner.LastTurn(rule, image, last, now, TimeZoneInfo.Local) is { } turn)
             {
                 var key = DedupKey.Of(image, "schedule", $"{name} {turn.ToUnixTimeSeconds()}");
-                await ask(BackupRequest.New(image, key, new AskedBy(AskedSource.Schedule), now) with { Policy = name }, stop);
+                await ask(BackupRequest.New(image, key, new AskedBy(AskedSource.Schedule, project), now) with { Policy = name }, stop);
                 asked++;
             }
         }
@@ -69,17 +69,18 @@ internal sealed partial class Scheduler(RbdBackupSettings settings, IImageCluste
         return asked;
     }
 
-    private async Task<IReadOnlySet<ImageSpec>> ImagesAsync(string name, PolicySettings policy, CancellationToken stop)
+    /// <summary>The policy's images, each with the project that it belongs to, as far as a message told.</summary>
+    private async Task<IReadOnlyDictionary<ImageSpec, string?>> ImagesAsync(string name, PolicySettings policy, CancellationToken stop)
     {
-        var members = await new Members(state).ReadAsync(stop);
-        var images = policy.Image.Select(ImageSpec.Parse).Concat(members.Where(m => m.Policy == name).Select(m => m.Image)).ToHashSet();
+        var members = (await new Members(state).ReadAsync(stop)).ToDictionary(m => m.Image);
+        var images = policy.Image.Select(ImageSpec.Parse).Concat(members.Values.Where(m => m.Policy == name).Select(m => m.Image)).ToHashSet();
         foreach (var text in policy.Pool)
         {
             var (pool, ns) = text.Split('/') is [var p, var n] ? (p, n) : (text, "");
             images.UnionWith((await cluster.ListImagesAsync(pool, ns, stop)).Where(PoolImages.IsDisk).Select(i => new ImageSpec(pool, ns, i)));
         }
 
-        return images;
+        return images.ToDictionary(i => i, i => members.GetValueOrDefault(i)?.Project);
     }
 
     [LoggerMessage(4050, LogLevel.Information, "the schedule of policy '{Policy}' waits: {Why}")]

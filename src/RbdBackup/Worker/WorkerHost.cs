@@ -83,7 +83,7 @@ internal sealed class WorkerHost(CommandContext context)
         {
             try
             {
-                await foreach (var manifest in repository.ReadAllAsync(Keys.PointsPrefix, null, stop))
+                await foreach (var manifest in repository.ReadNewestAsync(stop))
                 {
                     metrics.Saw(manifest);
                 }

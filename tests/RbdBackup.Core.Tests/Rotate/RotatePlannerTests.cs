@@ -149,7 +149,8 @@ public sealed class RotatePlannerTests
     {
         RotationPoint[] points = [.. Chain(2, Start), .. Chain(3, Start.AddDays(1))[1..]];
         Assert.Equal([false, true, true, true], Plan(points, Rule(new LastRule(1)), Start.AddDays(30)).Select(v => v.Keep));
-        Assert.Equal([false, true, false, true], Plan(points, Rule(Newest(Period.Day, 1)), Start.AddDays(30)).Select(v => v.Keep));
+        Assert.Equal(["its day is not one of the last 1"], Plan([.. Chain(1, Start.AddDays(-1)), .. points], Rule(Newest(Period.Day, 1)), Start.AddDays(30))[0].Reasons);
+        Assert.Equal([false, true, true, true], Plan(points, Rule(Newest(Period.Day, 1)), Start.AddDays(30)).Select(v => v.Keep));
     }
 
     [Fact]

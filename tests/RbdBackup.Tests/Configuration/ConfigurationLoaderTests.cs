@@ -20,7 +20,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
         Assert.Equal(["nova", "cinder"], settings.Notifications.Exchanges);
         Assert.Null(settings.Store.Url);
         Assert.Equal(["daily", "none", "weekly"], settings.Policies.Keys.Order());
-        Assert.Equal((3, 2), (settings.Policies["daily"].CycleDays, settings.Policies["daily"].KeepCycles));
+        Assert.Equal((3, 2), (settings.Policies["daily"].CycleDays, settings.Rotation.KeepCycles));
         Assert.Equal([DayOfWeek.Sunday], settings.Policies["weekly"].Days);
         Assert.False(settings.Policies["none"].Enabled);
     }
@@ -122,6 +122,11 @@ public sealed class ConfigurationLoaderTests : IDisposable
     [InlineData("[store]\ns3_addressing_style = host", "allowed is one of auto, path, virtual")]
     [InlineData("[policy:p]\ndays = mon, someday", ":2: [policy:p] days: 'someday' is not allowed; allowed is mon, tue, wed, thu, fri, sat or sun")]
     [InlineData("[policy:p]\nimage = vms", "[policy:p] image: 'vms' does not name an image")]
+    [InlineData("[policy:p]\nkeep_daily = -1", ":2: [policy:p] keep_daily: '-1' is not allowed; allowed is a whole number, from 0 to 100000")]
+    [InlineData("[policy:p]\nkeep_within = 10", ":2: [policy:p] keep_within: '10' is not allowed; allowed is a duration with its unit")]
+    [InlineData("[policy:p]\nkeep_cycles = 0", ":2: [policy:p] keep_cycles: '0' is not allowed; allowed is a whole number, from 1 to 1000")]
+    [InlineData("[policy:p]\nkeep_cycles = 2\nfull_every = 30", "[policy:p] full_every: with keep_cycles a new full comes with each cycle; set cycle_days instead")]
+    [InlineData("[policy:p]\nfor_image = vms", "[policy:p] for_image: 'vms' names no images; pool/name does")]
     [InlineData("[policy:none]\nenabled = true", "[policy:none] is the policy of what shall have no backups")]
     [InlineData("[ceph]\nconf = $nothing", ":2: [ceph] conf: $nothing names no option; write $$ for a dollar sign")]
     [InlineData("[ceph]\nconf = $user\nuser = $conf", "stands for itself")]

@@ -31,6 +31,39 @@ public sealed record PolicySettings
     [Option("${rotation.cycle_days}", "The days of a cycle.", Min = "1", Max = "366")]
     public required int CycleDays { get; init; }
 
-    [Option("${rotation.keep_cycles}", "How many cycles are kept.", Min = "1", Max = "1000")]
+    [Option(null, "How many cycles are kept. Not set: those of [rotation] where no keep_ rule is set, else cycles do not count.", Min = "1", Max = "1000")]
     public required int KeepCycles { get; init; }
+
+    [Option("${rotation.keep_last}", "How many of the last points are kept; 0 for no such rule.", Min = "0", Max = "100000")]
+    public required int KeepLast { get; init; }
+
+    [Option("${rotation.keep_hourly}", "Of how many hours that have points the newest point is kept.", Min = "0", Max = "100000")]
+    public required int KeepHourly { get; init; }
+
+    [Option("${rotation.keep_daily}", "Of how many days that have points the newest point is kept.", Min = "0", Max = "100000")]
+    public required int KeepDaily { get; init; }
+
+    [Option("${rotation.keep_weekly}", "Of how many weeks that have points the newest point is kept.", Min = "0", Max = "100000")]
+    public required int KeepWeekly { get; init; }
+
+    [Option("${rotation.keep_monthly}", "Of how many months that have points the newest point is kept.", Min = "0", Max = "100000")]
+    public required int KeepMonthly { get; init; }
+
+    [Option("${rotation.keep_yearly}", "Of how many years that have points the newest point is kept.", Min = "0", Max = "100000")]
+    public required int KeepYearly { get; init; }
+
+    [Option("${rotation.keep_within}", "Points that are younger than this are kept; 0s for no such rule.")]
+    public required TimeSpan KeepWithin { get; init; }
+
+    [Option("${rotation.keep_min_age}", "Nothing that is younger than this goes, whatever the rules say.")]
+    public required TimeSpan KeepMinAge { get; init; }
+
+    [Option("${rotation.full_every}", "After how many days a new full is made where cycles do not count; 0 for never.", Min = "0", Max = "3660")]
+    public required int FullEvery { get; init; }
+
+    [Option("", "The points of these images are kept by this policy, whichever made them: pool/name, with * and ? for any characters.")]
+    public required IReadOnlyList<string> ForImage { get; init; }
+
+    [Option("", "The points of these OpenStack projects' disks are kept by this policy, whichever made them: ids.")]
+    public required IReadOnlyList<string> ForProject { get; init; }
 }
