@@ -20,11 +20,11 @@ internal sealed class TestRepository : IAsyncDisposable
     private readonly FrameCodec _codec;
     private ulong _snapshot = 10;
 
-    private TestRepository(string codec, string parent)
+    private TestRepository(string codec, string parent, IObjectStore? store)
     {
         _folder = Directory.CreateDirectory(Path.Combine(parent, $"rbdbackup-test.{Guid.NewGuid():N}"));
         _codec = CodecFactory.Create(codec);
-        Store = new WrappedStore(new FolderStore(_folder.FullName, Time));
+        Store = new WrappedStore(store ?? new FolderStore(_folder.FullName, Time));
     }
 
     public string Folder => _folder.FullName;
@@ -37,10 +37,13 @@ internal sealed class TestRepository : IAsyncDisposable
 
     public PointRepository Repository { get; private set; } = null!;
 
-    /// <summary>Opens an empty repository; <paramref name="inMemory"/> for tests that store thousands of objects: its folder is in memory, where that is possible.</summary>
-    public static async Task<TestRepository> OpenAsync(string codec = "none", bool inMemory = false)
+    /// <summary>
+    /// Opens an empty repository; <paramref name="inMemory"/> for tests that store thousands of objects: its folder is in memory, where that is possible.
+    /// With <paramref name="store"/>, the one that is there, or an empty one.
+    /// </summary>
+    public static async Task<TestRepository> OpenAsync(string codec = "none", bool inMemory = false, IObjectStore? store = null)
     {
-        var test = new TestRepository(codec, inMemory && Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath());
+        var test = new TestRepository(codec, inMemory && Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), store);
         test.Repository = await PointRepository.OpenAsync(test.Store, test.Codec, test.Time, create: true, CancellationToken.None);
         return test;
     }
