@@ -173,11 +173,12 @@ public sealed class PointRepository : IAsyncDisposable
         }
     }
 
-    /// <summary>The points of a disk, oldest first.</summary>
-    public async Task<IReadOnlyList<Manifest>> ReadDiskAsync(string disk, Action<RbdBackupException>? onDamaged, CancellationToken cancel)
+    /// <summary>The points of a disk, oldest first; with <paramref name="which"/> those whose keys it takes.</summary>
+    public async Task<IReadOnlyList<Manifest>> ReadDiskAsync(
+        string disk, Action<RbdBackupException>? onDamaged, CancellationToken cancel, Predicate<ManifestKey>? which = null)
     {
         var points = new List<Manifest>();
-        await foreach (var manifest in ReadAllAsync(Keys.DiskPrefix(disk), onDamaged, cancel))
+        await foreach (var manifest in ReadAllAsync(Keys.DiskPrefix(disk), onDamaged, cancel, which))
         {
             points.Add(manifest);
         }
@@ -216,7 +217,9 @@ public sealed class PointRepository : IAsyncDisposable
         {
             if (!disks.TryGetValue(wanted.Disk, out var disk))
             {
-                disks[wanted.Disk] = disk = await ReadDiskAsync(wanted.Disk, null, cancel);
+                // What a point stands on is older than it, unless a clock was wrong: mostly there is no need to read newer ones.
+                disk = await ReadDiskAsync(wanted.Disk, null, cancel, key => key.Point <= wanted.Point);
+                disks[wanted.Disk] = disk = IsWhole(wanted, disk) ? disk : await ReadDiskAsync(wanted.Disk, null, cancel);
             }
 
             // A chain that leads into itself would never end.
@@ -235,6 +238,24 @@ public sealed class PointRepository : IAsyncDisposable
 
         chain.Reverse();
         return chain;
+    }
+
+    /// <summary>True where a point's chain, as far as it lies on its disk, is among these points.</summary>
+    private static bool IsWhole(PointBase wanted, IReadOnlyList<Manifest> points)
+    {
+        var byId = points.ToDictionary(p => p.Point);
+        PointBase? at = wanted;
+        for (var hops = 0; at is not null && at.Disk == wanted.Disk && hops <= points.Count; hops++)
+        {
+            if (!byId.TryGetValue(at.Point, out var found))
+            {
+                return false;
+            }
+
+            at = found.Needs;
+        }
+
+        return true;
     }
 
     /// <summary>The newest revision of a point; null where the point is gone.</summary>

@@ -113,21 +113,11 @@ public sealed class RotateRunner(
 
     private async Task RemoveAsync(RotationPlan plan, CancellationToken cancel)
     {
-        var drops = await ReadAsync(plan.Verdicts.Where(v => !v.Keep).Select(v => v.Point.Point), plan, cancel);
-        var standing = await ReadAsync(plan.Consolidate, plan, cancel);
-        await remover.RemoveAsync(drops, standing, plan.Verdicts.Select(v => v.Point.Point), IProgressReporter.None, cancel);
-    }
-
-    /// <summary>The manifests of a plan's points; one that went meanwhile is left out.</summary>
-    private async Task<IReadOnlyList<Manifest>> ReadAsync(IEnumerable<PointId> points, RotationPlan plan, CancellationToken cancel)
-    {
-        var disk = plan.Verdicts[0].Point.Disk;
-        var manifests = new List<Manifest>();
-        foreach (var point in points)
-        {
-            manifests.AddRange(await repository.FindNewestAsync(disk, point, cancel) is { } manifest ? [manifest] : []);
-        }
-
-        return manifests;
+        var going = plan.Verdicts.Where(v => !v.Keep).Select(v => v.Point.Point).ToHashSet();
+        var wanted = going.Concat(plan.Consolidate).ToHashSet();
+        var read = await repository.ReadDiskAsync(plan.Verdicts[0].Point.Disk, null, cancel, key => wanted.Contains(key.Point));
+        await remover.RemoveAsync(
+            [.. read.Where(m => going.Contains(m.Point))], [.. read.Where(m => !going.Contains(m.Point)).OrderBy(m => m.Created)],
+            plan.Verdicts.Select(v => v.Point.Point), IProgressReporter.None, cancel);
     }
 }
