@@ -4,6 +4,7 @@ using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Requests;
 using RbdBackup.Core.Restore;
+using RbdBackup.Core.Sealing;
 using RbdBackup.Stores;
 using RbdBackup.Zstd;
 
@@ -37,13 +38,23 @@ internal sealed class TestRepository : IAsyncDisposable
 
     public PointRepository Repository { get; private set; } = null!;
 
-    /// <summary>Opens an empty repository; <paramref name="inMemory"/> for tests that store thousands of objects: its folder is in memory, where that is possible.</summary>
-    public static async Task<TestRepository> OpenAsync(string codec = "none", bool inMemory = false)
+    /// <summary>The secret of sealed repositories.</summary>
+    public const string Secret = "00112233445566778899aabbccddeeff0123456789abcdef0123456789abcdef";
+
+    /// <summary>
+    /// Opens an empty repository; <paramref name="inMemory"/> for tests that store thousands of objects: its folder is in memory, where that is possible;
+    /// <paramref name="secret"/> for a sealed one.
+    /// </summary>
+    public static async Task<TestRepository> OpenAsync(string codec = "none", bool inMemory = false, string? secret = null)
     {
         var test = new TestRepository(codec, inMemory && Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath());
-        test.Repository = await PointRepository.OpenAsync(test.Store, test.Codec, test.Time, create: true, CancellationToken.None);
+        test.Repository = await test.OpenAgainAsync(secret, create: true);
         return test;
     }
+
+    /// <summary>The repository as another process sees it.</summary>
+    public Task<PointRepository> OpenAgainAsync(string? secret, bool create = false) => PointRepository.OpenAsync(
+        Store, Codec, Time, secret is null ? null : RepositorySecret.Parse(secret, "a test"), create, CancellationToken.None);
 
     public static DiskIdentity Disk(string name = "disk") => new(Fsid, "vms", 3, "", name, $"id-of-{name}");
 
