@@ -105,15 +105,23 @@ public sealed class KeyManager
             }
         }
 
-        var done = 0;
+        var (done, failed) = (0, (RbdBackupException?)null);
         foreach (var ((point, attempt), generation) in stale.Where(s => s.Value < Current.Generation))
         {
-            await _repository.Seal!.Attempts.RewrapAsync(point, attempt, cancel);
-            Checkpoints.Pass("key.rewrapped");
-            progress.Report("wrap keys", ++done, stale.Count, "{key}");
+            try
+            {
+                await _repository.Seal!.Attempts.RewrapAsync(point, attempt, cancel);
+                Checkpoints.Pass("key.rewrapped");
+                progress.Report("wrap keys", ++done, stale.Count, "{key}");
+            }
+            catch (RbdBackupException e) when (e.Kind is ErrorKind.Corrupt or ErrorKind.NotFound)
+            {
+                // Its segments are lost, or were collected meanwhile; the others' keys must go on.
+                failed = e.Kind == ErrorKind.Corrupt ? e : failed;
+            }
         }
 
-        return new RotationResult(Current.Generation, done);
+        return failed is null ? new RotationResult(Current.Generation, done) : throw failed;
     }
 
     /// <summary>The new master key: the older one under it first, then the slot, which is the commit; then the older slots go.</summary>
@@ -132,9 +140,9 @@ public sealed class KeyManager
         Checkpoints.Pass("key.older");
         var made = await Keyring.PutSlotAsync(_keyring.Store, _keyring.Remake(slot.Slot, slot.Label, generation + 1, next, _repository.Now), cancel);
         Checkpoints.Pass("key.slot");
-        if ((await _keyring.ReadSlotsAsync(cancel)).FirstOrDefault(s => s.Slot.Generation > generation && string.CompareOrdinal(s.Key, made) < 0) is not null)
+        if ((await _keyring.ReadSlotsAsync(cancel)).Any(s => s.Slot.Generation > generation && s.Key != made))
         {
-            // Two masters of one generation would each seal what the other can't open. Nothing was sealed with ours yet.
+            // Two master keys of one generation would each seal what the other can't open. Nothing was sealed with ours yet; the other gives way too, or was first.
             await _keyring.Store.DeleteAsync(made, cancel);
             throw new RbdBackupException(ErrorKind.Busy, "somebody else rotates the master key at the same time", "Wait until that is done; 'rbdbackup key list' shows the generation.");
         }

@@ -33,8 +33,9 @@ internal sealed class RepositorySeal(Keyring keyring)
     public async Task<Memory<byte>> OpenFrameAsync(FrameName frame, Memory<byte> stored, CancellationToken cancel)
     {
         var key = await _attempts.GetAsync(frame.Point, frame.Attempt, cancel);
-        return SealedFrame.TryOpen(keyring.Repository, frame, key, stored)
-            ?? throw RepositoryFormat.Corrupt(frame.Key, $"has at byte {frame.Offset} no frame that was sealed there: it was changed or moved");
+        return SealedFrame.TryOpen(keyring.Repository, frame, key, stored.Span)
+            ? stored[SealedFrame.HeadBytes..^Aead.TagBytes]
+            : throw RepositoryFormat.Corrupt(frame.Key, $"has at byte {frame.Offset} no frame that was sealed there: it was changed or moved");
     }
 
     /// <summary>Seals an object that is not a segment.</summary>
@@ -95,28 +96,23 @@ internal static class SealedFrame
         BinaryPrimitives.WriteUInt32BigEndian(nonce[(Aead.NonceBytes - 4)..], number);
     }
 
-    /// <summary>Opens a frame where it is; null where any of it is not what was sealed there.</summary>
-    public static Memory<byte>? TryOpen(Guid repository, FrameName frame, byte[] attemptKey, Memory<byte> stored)
+    /// <summary>Opens a frame where it is, between head and tag; false where any of it is not what was sealed there.</summary>
+    public static bool TryOpen(Guid repository, FrameName frame, byte[] attemptKey, Span<byte> stored)
     {
-        if (stored.Length < Overhead)
+        if (stored.Length < Overhead
+            || Aead.TryUnwrap(attemptKey, stored[4..HeadBytes], BoundKey(repository, frame.Point, frame.Attempt, frame.Segment)) is not { } dataKey)
         {
-            return null;
+            return false;
         }
 
-        var bytes = stored.Span;
-        var number = BinaryPrimitives.ReadUInt32BigEndian(bytes);
-        var dataKey = Aead.TryUnwrap(attemptKey, bytes[4..HeadBytes], BoundKey(repository, frame.Point, frame.Attempt, frame.Segment));
-        if (dataKey is null)
-        {
-            return null;
-        }
-
+        var number = BinaryPrimitives.ReadUInt32BigEndian(stored);
         Span<byte> nonce = stackalloc byte[Aead.NonceBytes];
         WriteNonce(nonce, number);
         using var gcm = new AesGcm(dataKey, Aead.TagBytes);
         var content = stored[HeadBytes..^Aead.TagBytes];
-        var bound = Bound(repository, frame.Point, frame.Attempt, frame.Segment, number, frame.Offset);
-        return Aead.TryOpen(gcm, nonce, content.Span, bytes[^Aead.TagBytes..], content.Span, bound) ? content : null;
+        return Aead.TryOpen(
+            gcm, nonce, content, stored[^Aead.TagBytes..], content,
+            Bound(repository, frame.Point, frame.Attempt, frame.Segment, number, frame.Offset));
     }
 }
 

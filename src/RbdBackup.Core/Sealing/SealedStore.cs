@@ -50,9 +50,14 @@ internal sealed class SealedStore(IObjectStore inner, RepositorySeal seal) : IOb
             throw RepositoryFormat.Corrupt(key, $"ends at byte {length}, before what it should hold");
         }
 
+        if (destination.IsEmpty)
+        {
+            return;
+        }
+
         var first = offset / SealedBlocks.PlainBytes;
-        var end = Math.Min(SealedBlocks.StoredLength(length), ((offset + destination.Length + SealedBlocks.PlainBytes - 1) / SealedBlocks.PlainBytes) * SealedBlocks.StoredBytes);
-        var stored = new byte[Math.Max(0, end - (first * SealedBlocks.StoredBytes))];
+        var end = Math.Min(SealedBlocks.StoredLength(length), (((offset + destination.Length - 1) / SealedBlocks.PlainBytes) + 1) * SealedBlocks.StoredBytes);
+        var stored = new byte[end - (first * SealedBlocks.StoredBytes)];
         await inner.GetRangeAsync(key, first * SealedBlocks.StoredBytes, stored, cancel);
         var plain = await seal.OpenAsync(key, first, length, stored, cancel);
         plain.AsMemory((int)(offset - (first * SealedBlocks.PlainBytes)), destination.Length).CopyTo(destination);

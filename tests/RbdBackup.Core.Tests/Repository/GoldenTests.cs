@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using RbdBackup.Core.Consolidate;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Restore;
+using RbdBackup.Core.Sealing;
 using RbdBackup.Stores;
 using RbdBackup.Zstd;
 
@@ -11,7 +13,7 @@ namespace RbdBackup.Core.Tests.Repository;
 
 /// <summary>
 /// Repositories that earlier versions wrote, one for each change of the format, in Golden/: they must be read for ever. <c>images.json</c> has each point's
-/// image. A new one is written with RBDBACKUP_GOLDEN=folder and never again.
+/// image, <c>key</c> the secret of a sealed one. A new one is written with RBDBACKUP_GOLDEN=folder and never again.
 /// </summary>
 public sealed class GoldenTests
 {
@@ -27,8 +29,11 @@ public sealed class GoldenTests
         var folder = Path.Combine(Root, name);
         await using var store = new FolderStore(folder, TimeProvider.System);
         using var codec = CodecFactory.Create("none");
-        using var second = new SecondReader(folder);
-        var repository = await PointRepository.OpenAsync(store, codec, TimeProvider.System, create: false, CancellationToken.None);
+        var keyFile = Path.Combine(folder, "key");
+        var secret = File.Exists(keyFile) ? await File.ReadAllTextAsync(keyFile) : null;
+        using var second = new SecondReader(folder, secret);
+        var repository = await PointRepository.OpenAsync(
+            store, codec, TimeProvider.System, secret is null ? null : RepositorySecret.Parse(secret, keyFile), create: false, CancellationToken.None);
         var images = JsonSerializer.Deserialize<Dictionary<string, string>>(await File.ReadAllBytesAsync(Path.Combine(folder, "images.json")))!;
         var read = 0;
         await foreach (var point in repository.ReadAllAsync(Keys.PointsPrefix, e => throw e, CancellationToken.None))
@@ -47,11 +52,13 @@ public sealed class GoldenTests
     }
 
     [Theory]
-    [InlineData("none")]
-    [InlineData("zstd:3")]
-    public async Task The_present_format_can_be_kept_as_a_golden_repository(string codec)
+    [InlineData("none", null)]
+    [InlineData("zstd:3", null)]
+    [InlineData("zstd:3", TestRepository.Secret)]
+    [InlineData("zstd:3", "a passphrase of a golden repository")]
+    public async Task The_present_format_can_be_kept_as_a_golden_repository(string codec, string? secret)
     {
-        await using var test = await TestRepository.OpenAsync(codec);
+        await using var test = await TestRepository.OpenAsync(codec, secret: secret);
         var images = new Dictionary<string, string>();
         var image = new byte[150_000];
         new Random(1).NextBytes(image.AsSpan(10_000, 40_000));
@@ -74,19 +81,31 @@ public sealed class GoldenTests
         changed.AsSpan(160_256, 512).Clear();
         var second = await test.AddAsync(changed, Images.Difference(written, changed), first);
         images[second.Point.ToString()] = Digest(changed);
+        if (secret is not null)
+        {
+            // What was sealed before a rotation, after it, and merged.
+            await new KeyManager(test.Repository).RotateAsync(false, IProgressReporter.None, CancellationToken.None);
+            await new Consolidator(test.Repository).ConsolidateAsync(second, IProgressReporter.None, CancellationToken.None);
+        }
+
         if (Environment.GetEnvironmentVariable("RBDBACKUP_GOLDEN") is { Length: > 0 } into)
         {
-            Keep(test, images, Path.Combine(into, $"format1-{codec.Split(':')[0]}"));
+            Keep(test, images, Path.Combine(into, secret is null ? $"format1-{codec.Split(':')[0]}" : $"format1-sealed-{(secret == TestRepository.Secret ? "raw" : "passphrase")}"), secret);
         }
     }
 
-    private static void Keep(TestRepository test, Dictionary<string, string> images, string folder)
+    private static void Keep(TestRepository test, Dictionary<string, string> images, string folder, string? secret)
     {
         foreach (var file in Directory.GetFiles(test.Folder, "*", SearchOption.AllDirectories))
         {
             var copy = Path.Combine(folder, Path.GetRelativePath(test.Folder, file));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
+        }
+
+        if (secret is not null)
+        {
+            File.WriteAllText(Path.Combine(folder, "key"), secret);
         }
 
         File.WriteAllText(Path.Combine(folder, "images.json"), JsonSerializer.Serialize(images));

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -19,7 +20,7 @@ internal static class Everything
             foreach (var named in (ObjectReference[])[point.Plan, point.Index, point.References])
             {
                 var content = await repository.Store.GetAsync(named.Key, 1 << 20, None);
-                Assert.Equal((named.Length, named.Sha256), (content.Length, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content))));
+                Require(named.Length == content.Length && named.Sha256 == Convert.ToHexStringLower(SHA256.HashData(content)), named.Key);
             }
 
             await PointPlan.ReadAsync(repository.Store, new StoredObject(point.Plan.Key, point.Plan.Length, default), repository.Codec, None);
@@ -51,11 +52,13 @@ internal static class Everything
         var name = new FrameName(run.Point, run.Attempt, number, 0, 0);
         var length = (await store.StatAsync(name.Key, None))?.Length ?? throw RepositoryFormat.Corrupt(name.Key, "is missing");
         var (footer, start) = await SegmentStore.ReadFooterAsync(repository, name, length, None);
-        Assert.Equal(start, footer.Frames.Sum(f => (long)f.Length));
+        Require(footer.Format == RepositoryFormat.Version && start == footer.Frames.Sum(f => (long)f.Length), name.Key);
         foreach (var (n, frame) in footer.Frames.Index())
         {
             using var decoded = await new FrameSource(repository).FetchAsync(name with { Offset = frame.Offset, Length = frame.Length }, None);
-            Assert.Equal(n, decoded.Header.Number);
+            Require(n == decoded.Header.Number, name.Key);
         }
     }
+
+    private static void Require(bool right, string key) => _ = right ? true : throw RepositoryFormat.Corrupt(key, "is not what is said of it");
 }

@@ -20,7 +20,7 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _test = await TestRepository.OpenAsync(secret: TestRepository.Secret);
-        _first = Images.Random(_random, 200_000);
+        _first = Images.Random(_random, 400_000);
         _full = await _test.AddAsync(_first, Images.Difference([], _first), policy: "a-private-policy");
         _second = Images.Changed(_random, _first);
         _increment = await _test.AddAsync(_second, Images.Difference(_first, _second), _full);
@@ -64,7 +64,7 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         Assert.Equal((ErrorKind.Permission, $"the key does not open the repository in {_test.Store.Url}"), (error.Kind, error.Message));
         foreach (var slot in await _test.KeysAsync("keys/"))
         {
-            _test.Store.Flip(slot, 400, 0);
+            _test.Store.Flip(slot, new FileInfo(Path.Combine(_test.Folder, slot)).Length - 20, 0);
         }
 
         var damaged = await Assert.ThrowsAsync<RbdBackupException>(() => _test.OpenAgainAsync(TestRepository.Secret));
@@ -149,13 +149,19 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
     [Fact]
     public async Task Two_segments_that_changed_places_are_found()
     {
-        var segments = (await _test.KeysAsync($"data/{_full.Point}/0")).Order(StringComparer.Ordinal).ToList();
+        // Segments of one length, without zeros.
+        var (a, b) = (new byte[128 << 10], new byte[128 << 10]);
+        _random.NextBytes(a);
+        _random.NextBytes(b);
+        var point = await _test.AddAsync(a, [new Extent(0, a.Length, true)], disk: TestRepository.Disk("other"));
+        var other = await _test.AddAsync(b, [new Extent(0, b.Length, true)], disk: TestRepository.Disk("another"));
+        var (segments, theirs) = (await _test.KeysAsync($"data/{point.Point}/0"), await _test.KeysAsync($"data/{other.Point}/0"));
         Exchange(segments[0], segments[1]);
-        await RefusesAsync(_full);
+        await RefusesAsync(point);
         Exchange(segments[0], segments[1]);
-        Assert.Equal(_first, await ImageAsync(_test.Repository, _full.Point));
-        Exchange(segments[0], (await _test.KeysAsync($"data/{_increment.Point}/0"))[0]);
-        await RefusesAsync(_full);
+        Assert.Equal(a, await ImageAsync(_test.Repository, point.Point));
+        Exchange(segments[1], theirs[1]);
+        await RefusesAsync(point);
     }
 
     [Theory]
@@ -277,7 +283,7 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
     {
         var error = await Assert.ThrowsAsync<RbdBackupException>(() => ImageAsync(_test.Repository, point.Point));
         Assert.Equal(ErrorKind.Corrupt, error.Kind);
-        Assert.Contains("changed or moved", error.Message, StringComparison.Ordinal);
+        Assert.True(error.Message.Contains("changed or moved", StringComparison.Ordinal), error.Message);
     }
 
     private void Exchange(string a, string b)
