@@ -17,6 +17,7 @@ internal static class AllCommands
         PruneCommand.Create(),
         RotateCommand.Create(),
         RotateCommand.CreateCollect(),
+        KeyCommand.Create(),
         WorkerCommand.Create(),
         WorkerCommand.CreateSchedule(),
         JobsCommand.Create(),

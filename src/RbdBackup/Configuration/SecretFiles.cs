@@ -30,6 +30,11 @@ internal sealed class SecretFiles(List<string> errors)
             store = store with { S3SecretKey = ReadLines(keyFile, "[store] s3_secret_key_file").FirstOrDefault() };
         }
 
+        if (settings.Encryption.KeyFile is { } sealKey && File.Exists(sealKey))
+        {
+            CheckMode(sealKey);
+        }
+
         var notifications = settings.Notifications;
         if (notifications.TransportUrlFile is { } urlFile)
         {

@@ -12,6 +12,7 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         Ceph = Bind<CephSettings>(),
         Store = Bind<StoreSettings>(),
         Repository = Bind<RepositorySettings>(),
+        Encryption = Bind<EncryptionSettings>(),
         Backup = Bind<BackupSettings>(),
         Restore = Bind<RestoreSettings>(),
         Rotation = Bind<RotationSettings>(),

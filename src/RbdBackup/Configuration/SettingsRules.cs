@@ -20,6 +20,8 @@ internal static class SettingsRules
             (repository.ZeroRunMin % 4096 != 0, "[repository] zero_run_min is not a multiple of 4KiB"),
             (store.S3AccessKey is null != store.S3SecretKey is null,
                 "[store] s3_access_key and s3_secret_key go together: set both or neither"),
+            (new[] { settings.Encryption.KeyFile, settings.Encryption.KeyEnv, settings.Encryption.KeyCommand }.Count(s => s is not null) > 1,
+                "[encryption] key_file, key_env and key_command: more than one is set; choose one"),
             (settings.Rotation.Grace < settings.Jobs.Deadline + TimeSpan.FromHours(1),
                 "[rotation] grace must be longer than [jobs] deadline by an hour at least; else gc could delete what a running job stored"),
         ];
