@@ -99,11 +99,13 @@ public sealed class PointRepository : IAsyncDisposable
         return new ObjectReference(key, content.Length, Convert.ToHexStringLower(sha.GetHashAndReset()));
     }
 
-    /// <summary>Stores a point's manifest: the commit.</summary>
-    public Task CommitAsync(Manifest manifest, CancellationToken cancel) =>
-        Store.PutAsync(
-            Keys.Manifest(manifest.Disk.Key, manifest.Point, manifest.Revision, manifest.Attempt, manifest.Kind, manifest.StoredBytes),
-            new ReadOnlySequence<byte>(ManifestCodec.Write(Seal is null ? manifest : manifest with { RequiredFeatures = [.. manifest.RequiredFeatures.Union([RepositoryFormat.Sealed])] })), cancel);
+    /// <summary>Stores a point's manifest: the commit. That of a sealed repository says that it is.</summary>
+    public Task CommitAsync(Manifest manifest, CancellationToken cancel)
+    {
+        var key = Keys.Manifest(manifest.Disk.Key, manifest.Point, manifest.Revision, manifest.Attempt, manifest.Kind, manifest.StoredBytes);
+        manifest = Seal is null ? manifest : manifest with { RequiredFeatures = [.. manifest.RequiredFeatures.Union([RepositoryFormat.Sealed])] };
+        return Store.PutAsync(key, new ReadOnlySequence<byte>(ManifestCodec.Write(manifest)), cancel);
+    }
 
     /// <summary>Voids a point before it is committed: whatever an attempt that is still running writes, it is no point.</summary>
     public Task AbortAsync(string disk, PointId point, CancellationToken cancel) =>
@@ -312,10 +314,22 @@ public sealed class PointRepository : IAsyncDisposable
         var jobs = new List<JobRecord>();
         await foreach (var stored in Store.ListAsync(Keys.JobsPrefix, cancel))
         {
-            jobs.AddRange(JobRecord.TryRead(await Store.GetAsync(stored.Key, RepositoryFormat.MaxJson, cancel)) is { } job ? [job] : []);
+            jobs.AddRange(await TryReadJobAsync(stored.Key, cancel) is { } job ? [job] : []);
         }
 
         return jobs;
+    }
+
+    private async Task<JobRecord?> TryReadJobAsync(string key, CancellationToken cancel)
+    {
+        try
+        {
+            return JobRecord.TryRead(await Store.GetAsync(key, RepositoryFormat.MaxJson, cancel));
+        }
+        catch (RbdBackupException e) when (e.Kind is ErrorKind.Corrupt or ErrorKind.NotFound)
+        {
+            return null;
+        }
     }
 
     /// <summary>The time by this repository's clock.</summary>

@@ -21,12 +21,12 @@ internal sealed class AttemptKeys(Keyring keyring)
             var key = Aead.NewKey();
             await PutAsync(point, attempt, key, cancel);
             return key;
-        });
+        }, cancel);
 
     /// <summary>The key of whichever attempt.</summary>
     /// <exception cref="RbdBackupException">NotFound: it has no wrap; Corrupt: none of its wraps opens.</exception>
     public Task<byte[]> GetAsync(PointId point, AttemptId attempt, CancellationToken cancel) =>
-        OnceAsync(point, attempt, async () => (await ReadAsync(point, attempt, cancel)).Key);
+        OnceAsync(point, attempt, async () => (await ReadAsync(point, attempt, cancel)).Key, cancel);
 
     /// <summary>The newest generation for which an attempt's key is wrapped; a wrap that does not open does not count.</summary>
     /// <exception cref="RbdBackupException">As of <see cref="GetAsync"/>.</exception>
@@ -36,18 +36,24 @@ internal sealed class AttemptKeys(Keyring keyring)
     public async Task RewrapAsync(PointId point, AttemptId attempt, CancellationToken cancel) =>
         await PutAsync(point, attempt, (await ReadAsync(point, attempt, cancel)).Key, cancel);
 
-    private async Task<byte[]> OnceAsync(PointId point, AttemptId attempt, Func<Task<byte[]>> get)
+    private async Task<byte[]> OnceAsync(PointId point, AttemptId attempt, Func<Task<byte[]>> get, CancellationToken cancel)
     {
-        var once = _known.GetOrAdd((point, attempt), _ => new Lazy<Task<byte[]>>(get));
-        try
+        while (true)
         {
-            return await once.Value;
-        }
-        catch
-        {
-            // A failure is no answer: the next one asks again.
-            _known.TryRemove(new((point, attempt), once));
-            throw;
+            var once = _known.GetOrAdd((point, attempt), _ => new Lazy<Task<byte[]>>(get));
+            try
+            {
+                return await once.Value;
+            }
+            catch (Exception e)
+            {
+                // A failure is no answer: the next one asks again, also where only the one who asked first was cancelled.
+                _known.TryRemove(new((point, attempt), once));
+                if (e is not OperationCanceledException || cancel.IsCancellationRequested)
+                {
+                    throw;
+                }
+            }
         }
     }
 

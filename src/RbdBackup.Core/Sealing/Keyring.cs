@@ -17,9 +17,12 @@ internal sealed record StoredSlot(string Key, KeySlot Slot);
 /// </summary>
 internal sealed class Keyring
 {
+    // How long a generation that was not there counts as missing: an object that was put there must not have the slots read for each read of it.
+    private const long MissingMilliseconds = 60_000;
+
     private readonly RepositorySecret _secret;
     private readonly ConcurrentDictionary<int, byte[]> _masters = [];
-    private readonly ConcurrentDictionary<int, bool> _missing = [];
+    private readonly ConcurrentDictionary<int, long> _missing = [];
     private volatile KeySlot? _opened;
 
     private Keyring(IObjectStore store, Guid repository, RepositorySecret secret) => (Store, Repository, _secret) = (store, repository, secret);
@@ -94,13 +97,13 @@ internal sealed class Keyring
             return known;
         }
 
-        if (generation <= Opened.Generation || _missing.ContainsKey(generation))
+        if (generation <= Opened.Generation || (_missing.TryGetValue(generation, out var since) && Environment.TickCount64 - since < MissingMilliseconds))
         {
             return null;
         }
 
         await LoadAsync(cancel);
-        _ = _masters.ContainsKey(generation) || _missing.TryAdd(generation, true);
+        _missing[generation] = Environment.TickCount64;
         return _masters.GetValueOrDefault(generation);
     }
 

@@ -80,6 +80,17 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_repository_that_is_not_sealed_has_nothing_of_it()
+    {
+        await using var plain = await TestRepository.OpenAsync();
+        var point = await plain.AddAsync(_first, Images.Difference([], _first));
+        Assert.DoesNotContain(await plain.KeysAsync(), k => k.StartsWith("keys/", StringComparison.Ordinal) || Keys.TryParseWrap(k) is not null);
+        Assert.Equal(ManifestCodec.Write(point), await plain.Store.GetAsync(KeyOf(point), 1 << 20, None));
+        Assert.Same(plain.Store, plain.Repository.Store);
+        Assert.Empty(plain.Repository.Header.RequiredFeatures);
+    }
+
+    [Fact]
     public async Task A_key_refuses_a_repository_that_is_not_sealed_and_so_a_header_that_was_exchanged()
     {
         await using var plain = await TestRepository.OpenAsync();
