@@ -4,6 +4,7 @@ using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Requests;
 using RbdBackup.Core.Restore;
+using RbdBackup.Core.Sealing;
 using RbdBackup.Stores;
 using RbdBackup.Zstd;
 
@@ -37,16 +38,23 @@ internal sealed class TestRepository : IAsyncDisposable
 
     public PointRepository Repository { get; private set; } = null!;
 
+    /// <summary>The secret of sealed repositories.</summary>
+    public const string Secret = "00112233445566778899aabbccddeeff0123456789abcdef0123456789abcdef";
+
     /// <summary>
-    /// Opens an empty repository; <paramref name="inMemory"/> for tests that store thousands of objects: its folder is in memory, where that is possible.
-    /// With <paramref name="store"/>, the one that is there, or an empty one.
+    /// Opens an empty repository; <paramref name="inMemory"/> for tests that store thousands of objects: its folder is in memory, where that is possible;
+    /// with <paramref name="store"/>, the one that is there, or an empty one; <paramref name="secret"/> for a sealed one.
     /// </summary>
-    public static async Task<TestRepository> OpenAsync(string codec = "none", bool inMemory = false, IObjectStore? store = null)
+    public static async Task<TestRepository> OpenAsync(string codec = "none", bool inMemory = false, IObjectStore? store = null, string? secret = null)
     {
         var test = new TestRepository(codec, inMemory && Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), store);
-        test.Repository = await PointRepository.OpenAsync(test.Store, test.Codec, test.Time, create: true, CancellationToken.None);
+        test.Repository = await test.OpenAgainAsync(secret, create: true);
         return test;
     }
+
+    /// <summary>The repository as another process sees it.</summary>
+    public Task<PointRepository> OpenAgainAsync(string? secret, bool create = false) => PointRepository.OpenAsync(
+        Store, Codec, Time, secret is null ? null : RepositorySecret.Parse(secret, "a test"), create, CancellationToken.None);
 
     public static DiskIdentity Disk(string name = "disk") => new(Fsid, "vms", 3, "", name, $"id-of-{name}");
 

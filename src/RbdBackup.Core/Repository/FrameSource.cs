@@ -1,11 +1,10 @@
 using System.Buffers;
 using RbdBackup.Core.Model;
-using RbdBackup.Core.Ports;
 
 namespace RbdBackup.Core.Repository;
 
 /// <summary>Fetches and proves frames. May be used by many at a time.</summary>
-public sealed class FrameSource(IObjectStore store, IFrameCodec codec)
+public sealed class FrameSource(PointRepository repository)
 {
     /// <summary>The longest frame to accept, in bytes, stored or plain; whatever an index claims.</summary>
     public const int MaxFrame = 256 << 20;
@@ -22,8 +21,10 @@ public sealed class FrameSource(IObjectStore store, IFrameCodec codec)
         var stored = ArrayPool<byte>.Shared.Rent(frame.Length);
         try
         {
-            await store.GetRangeAsync(frame.Key, frame.Offset, stored.AsMemory(0, frame.Length), cancel);
-            return DecodedFrame.Decode(stored.AsSpan(0, frame.Length), codec, frame.Key, frame.Point, frame.Segment, MaxFrame);
+            var bytes = stored.AsMemory(0, frame.Length);
+            await repository.Store.GetRangeAsync(frame.Key, frame.Offset, bytes, cancel);
+            bytes = repository.Seal is { } seal ? await seal.OpenFrameAsync(frame, bytes, cancel) : bytes;
+            return DecodedFrame.Decode(bytes.Span, repository.Codec, frame.Key, frame.Point, frame.Segment, MaxFrame);
         }
         finally
         {

@@ -35,6 +35,9 @@ public static class Keys
     /// <summary>Where pins are.</summary>
     public const string PinsPrefix = "pins/";
 
+    /// <summary>Where a sealed repository's key slots are.</summary>
+    public const string KeysPrefix = "keys/";
+
     // What every store takes (a file name has 255 bytes, a key 800), with room for the longest name of a manifest.
     private const int MaxPart = 255;
     private const int MaxDisk = 680;
@@ -173,6 +176,38 @@ public static class Keys
             yield return $"{DataPrefix}{at:x6}";
         }
     }
+
+    /// <summary>A key slot's object.</summary>
+    public static string KeySlot(string slot, AttemptId attempt) => $"{KeysPrefix}{slot}.{attempt}.json";
+
+    /// <summary>True for a key slot's object.</summary>
+    public static bool IsKeySlot(string key) =>
+        key.StartsWith(KeysPrefix, StringComparison.Ordinal) && key[KeysPrefix.Length..].Split('.') is [{ Length: 8 } id, var attempt, "json"]
+        && id.All(char.IsAsciiHexDigitLower) && AttemptId.TryParse(attempt) is not null;
+
+    /// <summary>A master key that was rotated away, wrapped under the next one.</summary>
+    public static string OlderMaster(int generation, AttemptId attempt) => $"{OlderMasters(generation)}{attempt}.json";
+
+    /// <summary>The prefix of <see cref="OlderMaster"/>: of several, that counts which the next one opens.</summary>
+    public static string OlderMasters(int generation) => $"{KeysPrefix}older.{generation:D5}.";
+
+    /// <summary>The wrapped key of an attempt; an object for each generation of the master key.</summary>
+    /// <param name="point">The point whose segments the attempt wrote.</param>
+    /// <param name="attempt">The attempt that wrote the segments.</param>
+    /// <param name="generation">The generation of the master key.</param>
+    /// <param name="by">What makes the key unique.</param>
+    public static string Wrap(PointId point, AttemptId attempt, int generation, AttemptId by) => $"{WrapsOf(point, attempt)}{generation:D5}.{by}";
+
+    /// <summary>The prefix of an attempt's <see cref="Wrap"/>s.</summary>
+    public static string WrapsOf(PointId point, AttemptId attempt) => $"{PointData(point)}wraps.{attempt}.";
+
+    /// <summary>The attempt and generation in a wrap's key; null where the key is none.</summary>
+    public static (AttemptId Attempt, int Generation)? TryParseWrap(string key) =>
+        key[(key.LastIndexOf('/') + 1)..].Split('.') is ["wraps", var attempt, { Length: 5 } generation, var by]
+        && AttemptId.TryParse(attempt) is { } a && AttemptId.TryParse(by) is not null
+        && int.TryParse(generation, NumberStyles.None, CultureInfo.InvariantCulture, out var g)
+            ? (a, g)
+            : null;
 
     /// <summary>The point under whose prefix a data object lies; null where the key is none.</summary>
     public static PointId? PointOfData(string key) =>

@@ -5,6 +5,7 @@ using System.Text.Json;
 using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
+using RbdBackup.Core.Sealing;
 
 namespace RbdBackup.Core.Repository;
 
@@ -16,11 +17,14 @@ public sealed class PointRepository : IAsyncDisposable
 
     private readonly TimeProvider _time;
 
-    private PointRepository(IObjectStore store, IFrameCodec codec, RepositoryHeader header, TimeProvider time) =>
-        (Store, Codec, Header, _time) = (store, codec, header, time);
+    private PointRepository(IObjectStore store, RepositorySeal? seal, IFrameCodec codec, RepositoryHeader header, TimeProvider time) =>
+        (Store, Seal, Codec, Header, _time) = (seal is null ? store : new SealedStore(store, seal), seal, codec, header, time);
 
-    /// <summary>Where everything is.</summary>
+    /// <summary>Where everything is; of a sealed repository, as it is when it is opened.</summary>
     public IObjectStore Store { get; }
+
+    /// <summary>What seals and opens it; null where it is not sealed.</summary>
+    internal RepositorySeal? Seal { get; }
 
     /// <summary>How new frames are compressed; it reads all others too.</summary>
     public IFrameCodec Codec { get; }
@@ -28,16 +32,37 @@ public sealed class PointRepository : IAsyncDisposable
     /// <summary>The repository's head.</summary>
     public RepositoryHeader Header { get; }
 
+    /// <summary>Opens the repository in a store that is not sealed; <paramref name="create"/> makes an empty one where there is none.</summary>
+    /// <exception cref="RbdBackupException">NotFound: no bucket, no folder or no repository in it; Unsupported: a newer one; Permission: a sealed one.</exception>
+    public static Task<PointRepository> OpenAsync(IObjectStore store, IFrameCodec codec, TimeProvider time, bool create, CancellationToken cancel) =>
+        OpenAsync(store, codec, time, null, create, cancel);
+
     /// <summary>Opens the repository in a store; <paramref name="create"/> makes an empty one where there is none.</summary>
-    /// <exception cref="RbdBackupException">NotFound: no bucket, no folder or no repository in it; Unsupported: a newer one.</exception>
-    public static async Task<PointRepository> OpenAsync(IObjectStore store, IFrameCodec codec, TimeProvider time, bool create, CancellationToken cancel)
+    /// <param name="store">The store.</param>
+    /// <param name="codec">How new frames are compressed.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="secret">What opens it, or shall seal a new one; null: it is not sealed.</param>
+    /// <param name="create">True: makes an empty one where there is none.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    /// <exception cref="RbdBackupException">
+    /// NotFound: no bucket, no folder or no repository in it; Unsupported: a newer one; Permission: it is sealed and the secret does not open it, or there is
+    /// none; Refused: there is a secret, and it is not sealed.
+    /// </exception>
+    public static async Task<PointRepository> OpenAsync(
+        IObjectStore store, IFrameCodec codec, TimeProvider time, RepositorySecret? secret, bool create, CancellationToken cancel)
     {
         await store.CheckAsync(cancel);
         var header = await ReadHeaderAsync(store, cancel);
         if (header is null && create)
         {
             // Two that create at once write two headers; both then read the one with the smaller key.
-            var made = new RepositoryHeader(RepositoryFormat.Version, [], Guid.NewGuid(), time.GetUtcNow());
+            var made = new RepositoryHeader(RepositoryFormat.Version, secret is null ? [] : [RepositoryFormat.Sealed], Guid.NewGuid(), time.GetUtcNow());
+            if (secret is not null)
+            {
+                await Keyring.CreateAsync(store, made.Id, secret, made.Created, cancel);
+                Checkpoints.Pass("repository.key");
+            }
+
             var json = JsonSerializer.SerializeToUtf8Bytes(made, RepositoryJson.Default.RepositoryHeader);
             await store.PutAsync($"{Keys.HeaderPrefix}{made.Id:D}.json", new ReadOnlySequence<byte>(json), cancel);
             header = await ReadHeaderAsync(store, cancel);
@@ -45,8 +70,21 @@ public sealed class PointRepository : IAsyncDisposable
 
         return header is null
             ? throw new RbdBackupException(ErrorKind.NotFound, $"there is no repository in {store.Url}", "The first backup makes one. Check the store's address.")
-            : new PointRepository(store, codec, header, time);
+            : new PointRepository(store, await OpenSealAsync(store, header, secret, cancel), codec, header, time);
     }
+
+    /// <summary>The header is not authenticated: whoever writes to the store can change it. So what counts is whether there is a secret.</summary>
+    private static async Task<RepositorySeal?> OpenSealAsync(IObjectStore store, RepositoryHeader header, RepositorySecret? secret, CancellationToken cancel) =>
+        (header.RequiredFeatures.Contains(RepositoryFormat.Sealed), secret) switch
+        {
+            (false, null) => null,
+            (true, not null) => new RepositorySeal(await Keyring.OpenAsync(store, header.Id, secret, cancel)),
+            (true, null) => throw new RbdBackupException(
+                ErrorKind.Permission, $"the repository in {store.Url} is sealed, and no key is configured", "Set [encryption] key_file, key_env or key_command."),
+            (false, not null) => throw new RbdBackupException(
+                ErrorKind.Refused, $"the repository in {store.Url} is not sealed, although a key is configured ([encryption])",
+                "If it should be sealed, somebody changed the store: do not trust it. Else take the key out of [encryption], or use another store."),
+        };
 
     /// <summary>Closes the store.</summary>
     public ValueTask DisposeAsync() => Store.DisposeAsync();
@@ -64,11 +102,13 @@ public sealed class PointRepository : IAsyncDisposable
         return new ObjectReference(key, content.Length, Convert.ToHexStringLower(sha.GetHashAndReset()));
     }
 
-    /// <summary>Stores a point's manifest: the commit.</summary>
-    public Task CommitAsync(Manifest manifest, CancellationToken cancel) =>
-        Store.PutAsync(
-            Keys.Manifest(manifest.Disk.Key, manifest.Point, manifest.Revision, manifest.Attempt, manifest.Kind, manifest.StoredBytes),
-            new ReadOnlySequence<byte>(ManifestCodec.Write(manifest)), cancel);
+    /// <summary>Stores a point's manifest: the commit. That of a sealed repository says that it is.</summary>
+    public Task CommitAsync(Manifest manifest, CancellationToken cancel)
+    {
+        var key = Keys.Manifest(manifest.Disk.Key, manifest.Point, manifest.Revision, manifest.Attempt, manifest.Kind, manifest.StoredBytes);
+        manifest = Seal is null ? manifest : manifest with { RequiredFeatures = [.. manifest.RequiredFeatures.Union([RepositoryFormat.Sealed])] };
+        return Store.PutAsync(key, new ReadOnlySequence<byte>(ManifestCodec.Write(manifest)), cancel);
+    }
 
     /// <summary>Voids a point before it is committed: whatever an attempt that is still running writes, it is no point.</summary>
     public Task AbortAsync(string disk, PointId point, CancellationToken cancel) =>
@@ -338,10 +378,22 @@ public sealed class PointRepository : IAsyncDisposable
         var jobs = new List<JobRecord>();
         await foreach (var stored in Store.ListAsync(Keys.JobsPrefix, cancel))
         {
-            jobs.AddRange(JobRecord.TryRead(await Store.GetAsync(stored.Key, RepositoryFormat.MaxJson, cancel)) is { } job ? [job] : []);
+            jobs.AddRange(await TryReadJobAsync(stored.Key, cancel) is { } job ? [job] : []);
         }
 
         return jobs;
+    }
+
+    private async Task<JobRecord?> TryReadJobAsync(string key, CancellationToken cancel)
+    {
+        try
+        {
+            return JobRecord.TryRead(await Store.GetAsync(key, RepositoryFormat.MaxJson, cancel));
+        }
+        catch (RbdBackupException e) when (e.Kind is ErrorKind.Corrupt or ErrorKind.NotFound)
+        {
+            return null;
+        }
     }
 
     /// <summary>The time by this repository's clock.</summary>

@@ -16,8 +16,11 @@ public static class RepositoryFormat
     /// <summary>The feature of a manifest whose index is merged: it shows the whole image, with frames of other points, and needs no base.</summary>
     public const string MergedIndex = "merged-index";
 
+    /// <summary>The feature of a repository, and of its manifests, whose objects are sealed.</summary>
+    public const string Sealed = "sealed";
+
     /// <summary>The required features that this program knows.</summary>
-    public static IReadOnlySet<string> KnownFeatures { get; } = new HashSet<string>(StringComparer.Ordinal) { FrameHash.Name, MergedIndex };
+    public static IReadOnlySet<string> KnownFeatures { get; } = new HashSet<string>(StringComparer.Ordinal) { FrameHash.Name, MergedIndex, Sealed };
 
     /// <summary>Refuses what a newer program wrote.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Unsupported"/>.</exception>

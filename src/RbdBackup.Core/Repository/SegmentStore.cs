@@ -1,6 +1,7 @@
 using System.Buffers;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
+using RbdBackup.Core.Sealing;
 
 namespace RbdBackup.Core.Repository;
 
@@ -10,12 +11,16 @@ public sealed class SegmentStore(PointRepository repository, PointId point, Atte
     /// <summary>Stores a segment; its frames' memory stays the caller's.</summary>
     public async Task<StoredSegment> PutAsync(SegmentPlan cut, IReadOnlyList<StoredFrame> frames, CancellationToken cancel)
     {
+        using var sealer = repository.Seal is { } seal ? await seal.BeginSegmentAsync(point, attempt, cut.Number, cancel) : null;
         var locations = new List<FrameLocation>(frames.Count);
+        var content = new List<ReadOnlyMemory<byte>>();
         var offset = 0L;
         foreach (var frame in frames)
         {
-            locations.Add(new FrameLocation(offset, frame.Length));
-            offset += frame.Length;
+            var length = frame.Length + (sealer is null ? 0 : SealedFrame.Overhead);
+            content.AddRange(sealer is null ? frame.Bytes.Pieces : [sealer.Seal((uint)locations.Count, offset, frame.Bytes.Pieces, frame.Length)]);
+            locations.Add(new FrameLocation(offset, length));
+            offset += length;
         }
 
         var footer = new SegmentFooter
@@ -27,16 +32,28 @@ public sealed class SegmentStore(PointRepository repository, PointId point, Atte
             Segment = cut.Number,
             Last = cut.Last,
             Codec = repository.Codec.Name,
+            KeyId = sealer is null ? null : attempt.Value,
             Frames = locations,
             DataBytes = frames.Sum(f => f.DataBytes),
             ZeroBytes = frames.Sum(f => f.ZeroBytes),
         };
-        var tail = new ArrayBufferWriter<byte>();
-        TailDirectory.Write(tail, footer, RepositoryJson.Default.SegmentFooter);
-        var content = MemoryPieces.Join(frames.SelectMany(f => f.Bytes.Pieces).Append(tail.WrittenMemory));
-        await repository.Store.PutAsync(Keys.Segment(point, cut.Number, attempt), content, cancel);
-        return Stored(footer, content.Length);
+        content.AddRange(sealer is null ? [Tail(footer)] : SealedFooter.Write(sealer, offset, footer));
+        var stored = MemoryPieces.Join(content);
+        await repository.Store.PutAsync(Keys.Segment(point, cut.Number, attempt), stored, cancel);
+        return Stored(footer, stored.Length);
     }
+
+    /// <summary>Reads a segment's footer, and says where it starts.</summary>
+    /// <param name="repository">The repository.</param>
+    /// <param name="segment">A frame of the segment, whichever.</param>
+    /// <param name="length">The segment's length, in bytes.</param>
+    /// <param name="cancel">Ends the read.</param>
+    /// <exception cref="RbdBackupException">NotFound; Corrupt: cut off or damaged.</exception>
+    public static Task<(SegmentFooter Footer, long Start)> ReadFooterAsync(
+        PointRepository repository, FrameName segment, long length, CancellationToken cancel) =>
+        repository.Seal is null
+            ? TailDirectory.ReadAsync(repository.Store, segment.Key, length, RepositoryJson.Default.SegmentFooter, cancel)
+            : SealedFooter.ReadAsync(repository, segment, length, cancel);
 
     /// <summary>
     /// The segments that are there already and were cut by the same plan, by number. One whose footer can't be read is not used: it is made again
@@ -61,8 +78,7 @@ public sealed class SegmentStore(PointRepository repository, PointId point, Atte
     {
         try
         {
-            var (footer, start) = await TailDirectory.ReadAsync(
-                repository.Store, stored.Key, stored.Length, RepositoryJson.Default.SegmentFooter, cancel);
+            var (footer, start) = await ReadFooterAsync(repository, new FrameName(point, by, number, 0, 0), stored.Length, cancel);
             var whole = footer.Frames.Count > 0 && footer.Frames.Sum(f => (long)f.Length) == start;
             return whole && footer.Point == point && footer.Attempt == by && footer.Segment == number && footer.Plan == plan.Sha256
                 ? Stored(footer, stored.Length)
@@ -72,6 +88,13 @@ public sealed class SegmentStore(PointRepository repository, PointId point, Atte
         {
             return null;
         }
+    }
+
+    private static ReadOnlyMemory<byte> Tail(SegmentFooter footer)
+    {
+        var tail = new ArrayBufferWriter<byte>();
+        TailDirectory.Write(tail, footer, RepositoryJson.Default.SegmentFooter);
+        return tail.WrittenMemory;
     }
 
     private static StoredSegment Stored(SegmentFooter footer, long length) =>

@@ -17,7 +17,7 @@ public sealed record FillResult(long WrittenBytes, long VerifiedBytes);
 /// </summary>
 public sealed class ImageFiller(PointRepository repository, int writesInFlight)
 {
-    private readonly FrameSource _frames = new(repository.Store, repository.Codec);
+    private readonly FrameSource _frames = new(repository);
 
     /// <summary>Fills the image.</summary>
     /// <param name="chain">The point and what it stands on.</param>

@@ -10,7 +10,7 @@ public sealed class PointStream(PointRepository repository)
 {
     private const int CachedFrames = 64;
 
-    private readonly FrameSource _frames = new(repository.Store, repository.Codec);
+    private readonly FrameSource _frames = new(repository);
 
     /// <summary>The point's own stream, as its segments hold it: a full's whole image, or an increment's difference from its base.</summary>
     /// <param name="point">A point with an index of its own (not <see cref="Manifest.HasMergedIndex"/>).</param>
@@ -70,7 +70,7 @@ public sealed class PointStream(PointRepository repository)
         var key = Keys.Segment(run.Point, number, run.Attempt);
         var stored = await repository.Store.StatAsync(key, cancel)
             ?? throw RepositoryFormat.Corrupt(key, "is missing");
-        var (footer, _) = await TailDirectory.ReadAsync(repository.Store, key, stored.Length, RepositoryJson.Default.SegmentFooter, cancel);
+        var (footer, _) = await SegmentStore.ReadFooterAsync(repository, new FrameName(run.Point, run.Attempt, number, 0, 0), stored.Length, cancel);
         foreach (var (n, location) in footer.Frames.Index())
         {
             using var frame = await _frames.FetchAsync(new FrameName(run.Point, run.Attempt, number, location.Offset, location.Length), cancel);

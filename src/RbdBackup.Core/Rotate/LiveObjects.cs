@@ -12,9 +12,10 @@ internal sealed class LiveObjects
     private readonly HashSet<PointId> _aborted = [];
     private readonly HashSet<PointId> _withPlan = [];
     private readonly Dictionary<(PointId, AttemptId), List<(int First, int Last)>> _segments = [];
+    private readonly LiveWraps _wraps;
     private readonly List<string> _superseded = [];
 
-    private LiveObjects(PointRepository repository) => _repository = repository;
+    private LiveObjects(PointRepository repository) => (_repository, _wraps) = (repository, new LiveWraps(repository));
 
     /// <summary>The manifests of points that have a higher revision.</summary>
     public IReadOnlyList<string> Superseded => _superseded;
@@ -45,6 +46,7 @@ internal sealed class LiveObjects
         }
 
         await live.AddUnlistedAsync(cancel);
+        await live._wraps.ResolveAsync(cancel);
         live.MergeRuns();
         return live;
     }
@@ -60,6 +62,11 @@ internal sealed class LiveObjects
         if (_objects.Contains(key))
         {
             return true;
+        }
+
+        if (Keys.PointOfData(key) is { } of && Keys.TryParseWrap(key) is { } wrap)
+        {
+            return _segments.ContainsKey((of, wrap.Attempt)) && _wraps.IsNewest(of, wrap.Attempt, wrap.Generation);
         }
 
         if (Keys.PointOfData(key) is not { } point || Keys.TryParseSegment(key) is not { } segment || !_segments.TryGetValue((point, segment.Attempt), out var runs))
@@ -86,6 +93,7 @@ internal sealed class LiveObjects
             }
 
             _withPlan.UnionWith(Keys.IsPlan(stored.Key) ? [point] : []);
+            _wraps.Add(point, stored.Key);
             if (Keys.IsReferences(stored.Key) && !_objects.Contains(stored.Key) && !IsAborted(point))
             {
                 var json = await _repository.Store.GetAsync(stored.Key, RepositoryFormat.MaxJson, cancel);

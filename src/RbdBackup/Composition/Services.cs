@@ -32,7 +32,8 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     public async Task<PointRepository> OpenRepositoryAsync(bool create, CancellationToken cancel)
     {
         var codec = CodecFactory.Create(settings.Repository.Compression.ToString());
-        return await PointRepository.OpenAsync(OpenStore(), codec, time, create, cancel);
+        var secret = await KeySource.Of(settings.Encryption).ReadAsync(cancel);
+        return await PointRepository.OpenAsync(OpenStore(), codec, time, secret, create, cancel);
     }
 
     /// <summary>Connects to the cluster as the user that backs up.</summary>

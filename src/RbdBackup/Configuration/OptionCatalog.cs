@@ -99,7 +99,7 @@ public static class OptionCatalog
     /// <summary>The sections, in the order in which they are documented.</summary>
     public static IReadOnlyList<SectionDefinition> Sections { get; } =
     [
-        Define<GeneralSettings>(), Define<CephSettings>(), Define<StoreSettings>(), Define<KeystoneSettings>(), Define<RepositorySettings>(), Define<BackupSettings>(),
+        Define<GeneralSettings>(), Define<CephSettings>(), Define<StoreSettings>(), Define<KeystoneSettings>(), Define<RepositorySettings>(), Define<EncryptionSettings>(), Define<BackupSettings>(),
         Define<RestoreSettings>(), Define<RotationSettings>(), Define<JobsSettings>(), Define<NotificationsSettings>(),
         Define<HttpSettings>(), Define<PolicySettings>(),
     ];

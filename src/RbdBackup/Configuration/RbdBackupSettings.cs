@@ -18,6 +18,9 @@ public sealed record RbdBackupSettings
     /// <summary>Section <c>[repository]</c>.</summary>
     public required RepositorySettings Repository { get; init; }
 
+    /// <summary>Section <c>[encryption]</c>.</summary>
+    public required EncryptionSettings Encryption { get; init; }
+
     /// <summary>Section <c>[backup]</c>.</summary>
     public required BackupSettings Backup { get; init; }
 

@@ -32,6 +32,11 @@ internal sealed class SecretFiles(List<string> errors)
                 keystone.ApplicationCredentialSecret, keystone.ApplicationCredentialSecretFile, "[keystone] application_credential_secret"),
         };
 
+        if (settings.Encryption.KeyFile is { } sealKey && File.Exists(sealKey))
+        {
+            CheckMode(sealKey);
+        }
+
         var notifications = settings.Notifications;
         if (notifications.TransportUrlFile is { } urlFile)
         {

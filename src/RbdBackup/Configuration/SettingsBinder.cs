@@ -13,6 +13,7 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         Store = Bind<StoreSettings>(),
         Keystone = Bind<KeystoneSettings>(),
         Repository = Bind<RepositorySettings>(),
+        Encryption = Bind<EncryptionSettings>(),
         Backup = Bind<BackupSettings>(),
         Restore = Bind<RestoreSettings>(),
         Rotation = Bind<RotationSettings>(),

@@ -25,6 +25,8 @@ internal static class SettingsRules
                 "[store] swift_auth_url needs swift_username and swift_password too"),
             (store.SwiftAuthUrl is null && settings.Keystone.AuthType is null && store.Url?.StartsWith("swift:", StringComparison.Ordinal) == true,
                 "[store] url is Swift's, and nothing says how to log in: set [keystone] auth_type, or [store] swift_auth_url for Swift's own authentication"),
+            (new[] { settings.Encryption.KeyFile, settings.Encryption.KeyEnv, settings.Encryption.KeyCommand }.Count(s => s is not null) > 1,
+                "[encryption] key_file, key_env and key_command: more than one is set; choose one"),
             (settings.Rotation.Grace < settings.Jobs.Deadline + TimeSpan.FromHours(1),
                 "[rotation] grace must be longer than [jobs] deadline by an hour at least; else gc could delete what a running job stored"),
         ];

@@ -4,6 +4,7 @@ using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Restore;
 using RbdBackup.Core.Rotate;
+using RbdBackup.Core.Sealing;
 using RbdBackup.Core.Tests.Repository;
 
 namespace RbdBackup.Core.Tests.Consolidate;
@@ -13,6 +14,7 @@ internal sealed class History : IAsyncDisposable
 {
     private static readonly GarbageOptions Options = new(TimeSpan.FromDays(2), TimeSpan.FromDays(1), TimeSpan.FromDays(7));
     private readonly Random _random;
+    private readonly string? _secret;
     private readonly TestRepository _test;
     private readonly Consolidator _consolidator;
     private readonly PruneRunner _prune;
@@ -20,9 +22,9 @@ internal sealed class History : IAsyncDisposable
     private readonly List<string> _log = [];
     private byte[] _image;
 
-    private History(TestRepository test, int seed)
+    private History(TestRepository test, int seed, string? secret)
     {
-        (_test, _random) = (test, new Random(seed));
+        (_test, _random, _secret) = (test, new Random(seed), secret);
         _consolidator = new Consolidator(test.Repository, _random.Next(3) switch { 0 => new MergedLayout(16 << 10, 200), 1 => new MergedLayout(64 << 10, 1000), _ => null });
         _prune = new PruneRunner(test.Repository, new PointRemover(test.Repository, _consolidator));
         _image = Images.Random(_random, _random.Next(20, 200) * 1024);
@@ -31,8 +33,12 @@ internal sealed class History : IAsyncDisposable
     /// <summary>What was done, for whoever looks at a failure.</summary>
     public IEnumerable<string> Log => _log;
 
-    public static async Task<History> BeginAsync(int seed) =>
-        new(await TestRepository.OpenAsync(seed % 2 == 0 ? "none" : "zstd:1", inMemory: true), seed);
+    /// <summary>Begins a history; every fifth one is of a sealed repository.</summary>
+    public static async Task<History> BeginAsync(int seed)
+    {
+        var secret = seed % 5 == 4 ? TestRepository.Secret : null;
+        return new(await TestRepository.OpenAsync(seed % 2 == 0 ? "none" : "zstd:1", inMemory: true, secret: secret), seed, secret);
+    }
 
     public ValueTask DisposeAsync() => _test.DisposeAsync();
 
@@ -82,6 +88,10 @@ internal sealed class History : IAsyncDisposable
             case 18:
                 await CollectAsync();
                 break;
+            case 19 when _secret is not null:
+                var rotated = await new KeyManager(_test.Repository).RotateAsync(false, IProgressReporter.None, CancellationToken.None);
+                _log.Add($"rotate the master key: {rotated}");
+                break;
         }
     }
 
@@ -125,7 +135,7 @@ internal sealed class History : IAsyncDisposable
     /// <summary>Every point gives its image, to us and to the second reader; every pair's difference makes one of the other.</summary>
     private async Task CheckAsync()
     {
-        using var second = new SecondReader(_test.Folder);
+        using var second = new SecondReader(_test.Folder, _secret);
         var stream = new PointStream(_test.Repository);
         var chains = new List<IReadOnlyList<Manifest>>();
         foreach (var (point, _, image) in _points)
@@ -150,15 +160,18 @@ internal sealed class History : IAsyncDisposable
     /// <summary>What is left is what some manifest refers to, and of each point one revision.</summary>
     private async Task CheckNothingIsLeftAsync()
     {
-        var referred = new HashSet<string>();
+        var (referred, wrapped) = (new HashSet<string>(), new HashSet<string>());
         foreach (var (point, _, _) in _points)
         {
             var manifest = await _test.Repository.FindAsync(point, CancellationToken.None);
             var references = await _test.Repository.ReadReferencesAsync(manifest, CancellationToken.None);
             referred.UnionWith([.. references.Objects, .. references.Segments.SelectMany(s => s.Keys), manifest.References.Key]);
+            wrapped.UnionWith(references.Segments.Select(s => Keys.WrapsOf(s.Point, s.Attempt)));
         }
 
-        Assert.Equal(referred.Order(StringComparer.Ordinal), await _test.KeysAsync(Keys.DataPrefix));
+        var left = (await _test.KeysAsync(Keys.DataPrefix)).ToLookup(k => Keys.TryParseWrap(k) is not null);
+        Assert.Equal(referred.Order(StringComparer.Ordinal), left[false]);
+        Assert.Equal(_secret is null ? [] : wrapped.Order(StringComparer.Ordinal), left[true].Select(k => k[..^22]));
         Assert.Equal(_points.Count, (await _test.KeysAsync(Keys.PointsPrefix)).Count);
     }
 }

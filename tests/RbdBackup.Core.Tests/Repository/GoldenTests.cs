@@ -6,6 +6,7 @@ using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Restore;
 using RbdBackup.Core.Rotate;
+using RbdBackup.Core.Sealing;
 using RbdBackup.Stores;
 using RbdBackup.Zstd;
 
@@ -13,7 +14,7 @@ namespace RbdBackup.Core.Tests.Repository;
 
 /// <summary>
 /// Repositories that earlier versions wrote, one for each change of the format, in Golden/: they must be read for ever. <c>images.json</c> has each point's
-/// image. A new one is written with RBDBACKUP_GOLDEN=folder and never again.
+/// image, <c>key</c> the secret of a sealed one. A new one is written with RBDBACKUP_GOLDEN=folder and never again.
 /// </summary>
 public sealed class GoldenTests
 {
@@ -29,8 +30,11 @@ public sealed class GoldenTests
         var folder = Path.Combine(Root, name);
         await using var store = new FolderStore(folder, TimeProvider.System);
         using var codec = CodecFactory.Create("none");
-        using var second = new SecondReader(folder);
-        var repository = await PointRepository.OpenAsync(store, codec, TimeProvider.System, create: false, CancellationToken.None);
+        var keyFile = Path.Combine(folder, "key");
+        var secret = File.Exists(keyFile) ? await File.ReadAllTextAsync(keyFile) : null;
+        using var second = new SecondReader(folder, secret);
+        var repository = await PointRepository.OpenAsync(
+            store, codec, TimeProvider.System, secret is null ? null : RepositorySecret.Parse(secret, keyFile), create: false, CancellationToken.None);
         var images = JsonSerializer.Deserialize<Dictionary<string, string>>(await File.ReadAllBytesAsync(Path.Combine(folder, "images.json")))!;
         var read = 0;
         await foreach (var point in repository.ReadAllAsync(Keys.PointsPrefix, e => throw e, CancellationToken.None))
@@ -49,11 +53,13 @@ public sealed class GoldenTests
     }
 
     [Theory]
-    [InlineData("none")]
-    [InlineData("zstd:3")]
-    public async Task The_present_format_can_be_kept_as_a_golden_repository(string codec)
+    [InlineData("none", null)]
+    [InlineData("zstd:3", null)]
+    [InlineData("zstd:3", TestRepository.Secret)]
+    [InlineData("zstd:3", "a passphrase of a golden repository")]
+    public async Task The_present_format_can_be_kept_as_a_golden_repository(string codec, string? secret)
     {
-        await using var test = await TestRepository.OpenAsync(codec);
+        await using var test = await TestRepository.OpenAsync(codec, secret: secret);
         var images = new Dictionary<string, string>();
         var image = new byte[150_000];
         new Random(1).NextBytes(image.AsSpan(10_000, 40_000));
@@ -77,29 +83,48 @@ public sealed class GoldenTests
         var second = await test.AddAsync(changed, Images.Difference(written, changed), first);
         images[second.Point.ToString()] = Digest(changed);
 
-        // Two merged indexes, one on the other, in small leaves and objects; the full is gone.
-        var consolidator = new Consolidator(test.Repository, new MergedLayout(32 << 10, 300));
-        await consolidator.ConsolidateAsync(first, IProgressReporter.None, CancellationToken.None);
-        await consolidator.ConsolidateAsync(second, IProgressReporter.None, CancellationToken.None);
-        var last = changed.ToArray();
-        last.AsSpan(70_000, 100).Fill(9);
-        var third = await test.AddAsync(last, Images.Difference(changed, last), second);
-        images[third.Point.ToString()] = Digest(last);
-        await new PointRemover(test.Repository, consolidator).RemoveAsync([full], [full, first, second, third], IProgressReporter.None, CancellationToken.None);
-        images.Remove(full.Point.ToString());
+        var folder = await (secret is null ? MergeAsync(test, codec, images, [full, first, second], changed) : RotateKeysAsync(test, second, secret));
         if (Environment.GetEnvironmentVariable("RBDBACKUP_GOLDEN") is { Length: > 0 } into)
         {
-            Keep(test, images, Path.Combine(into, $"merged-index-{codec.Split(':')[0]}"));
+            Keep(test, images, Path.Combine(into, folder), secret);
         }
     }
 
-    private static void Keep(TestRepository test, Dictionary<string, string> images, string folder)
+    /// <summary>Two merged indexes, one on the other, in small leaves and objects; the full is gone.</summary>
+    private static async Task<string> MergeAsync(TestRepository test, string codec, Dictionary<string, string> images, Manifest[] points, byte[] image)
+    {
+        var consolidator = new Consolidator(test.Repository, new MergedLayout(32 << 10, 300));
+        await consolidator.ConsolidateAsync(points[1], IProgressReporter.None, CancellationToken.None);
+        await consolidator.ConsolidateAsync(points[2], IProgressReporter.None, CancellationToken.None);
+        var last = image.ToArray();
+        last.AsSpan(70_000, 100).Fill(9);
+        var third = await test.AddAsync(last, Images.Difference(image, last), points[2]);
+        images[third.Point.ToString()] = Digest(last);
+        await new PointRemover(test.Repository, consolidator).RemoveAsync([points[0]], [.. points, third], IProgressReporter.None, CancellationToken.None);
+        images.Remove(points[0].Point.ToString());
+        return $"merged-index-{codec.Split(':')[0]}";
+    }
+
+    /// <summary>What was sealed before a rotation of the master key, after it, and merged.</summary>
+    private static async Task<string> RotateKeysAsync(TestRepository test, Manifest point, string secret)
+    {
+        await new KeyManager(test.Repository).RotateAsync(false, IProgressReporter.None, CancellationToken.None);
+        await new Consolidator(test.Repository).ConsolidateAsync(point, IProgressReporter.None, CancellationToken.None);
+        return $"format1-sealed-{(secret == TestRepository.Secret ? "raw" : "passphrase")}";
+    }
+
+    private static void Keep(TestRepository test, Dictionary<string, string> images, string folder, string? secret)
     {
         foreach (var file in Directory.GetFiles(test.Folder, "*", SearchOption.AllDirectories))
         {
             var copy = Path.Combine(folder, Path.GetRelativePath(test.Folder, file));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
+        }
+
+        if (secret is not null)
+        {
+            File.WriteAllText(Path.Combine(folder, "key"), secret);
         }
 
         File.WriteAllText(Path.Combine(folder, "images.json"), JsonSerializer.Serialize(images));

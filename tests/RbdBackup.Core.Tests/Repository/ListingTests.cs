@@ -83,7 +83,7 @@ public sealed class ListingTests : IAsyncLifetime
         var again = await PointRepository.OpenAsync(_test.Store, _test.Codec, _test.Time, create: false, None);
         Assert.Equivalent(_test.Repository.Header, again.Header, strict: true);
         var header = Path.Combine(_test.Folder, Assert.Single(await _test.KeysAsync(Keys.HeaderPrefix)));
-        await File.WriteAllTextAsync(header, (await File.ReadAllTextAsync(header)).Replace("\"required_features\":[]", "\"required_features\":[\"sealed\"]", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(header, (await File.ReadAllTextAsync(header)).Replace("\"required_features\":[]", "\"required_features\":[\"a-newer-one\"]", StringComparison.Ordinal));
         var newer = await Assert.ThrowsAsync<RbdBackupException>(() => PointRepository.OpenAsync(_test.Store, _test.Codec, _test.Time, false, None));
         Assert.Equal(ErrorKind.Unsupported, newer.Kind);
         File.Delete(header);

@@ -3,14 +3,16 @@ using System.IO.Hashing;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using RbdBackup.Core.Tests.Sealing;
 using RbdBackup.Zstd;
 
 namespace RbdBackup.Core.Tests.Repository;
 
 /// <summary>A reader of a repository in a folder that was written from docs/FORMAT.md and uses nothing of the first one but libzstd: it judges whether the document tells the truth.</summary>
-internal sealed class SecondReader(string folder) : IDisposable
+internal sealed class SecondReader(string folder, string? secret = null) : IDisposable
 {
     private readonly RawCodec _zstd = new();
+    private readonly SecondOpener? _opener = secret is null ? null : new SecondOpener(folder, secret);
 
     public void Dispose() => _zstd.Dispose();
 
@@ -24,11 +26,11 @@ internal sealed class SecondReader(string folder) : IDisposable
         foreach (var name in (string[])["plan", "index", "references"])
         {
             var named = manifest.GetProperty(name);
-            Assert.Equal(named.GetProperty("sha256").GetString(), Digest(File.ReadAllBytes(PathOf(named.GetProperty("key").GetString()!))));
+            Assert.Equal(named.GetProperty("sha256").GetString(), Digest(Read(named.GetProperty("key").GetString()!)));
         }
 
         var plan = manifest.GetProperty("plan").GetProperty("sha256").GetString();
-        var index = File.ReadAllBytes(PathOf(manifest.GetProperty("index").GetProperty("key").GetString()!));
+        var index = Read(manifest.GetProperty("index").GetProperty("key").GetString()!);
         var directory = ReadDirectory(index);
         foreach (var page in directory.GetProperty("pages").EnumerateArray())
         {
@@ -55,7 +57,7 @@ internal sealed class SecondReader(string folder) : IDisposable
             var known = new bool[image.Length];
             for (var layers = Number(ref plain); layers > 0; layers--)
             {
-                var stored = File.ReadAllBytes(PathOf(directory.GetProperty("objects")[(int)Number(ref plain)].GetProperty("key").GetString()!));
+                var stored = Read(directory.GetProperty("objects")[(int)Number(ref plain)].GetProperty("key").GetString()!);
                 var at = leaf * leafBytes;
                 for (var inLayer = Number(ref plain); inLayer > 0; inLayer--)
                 {
@@ -116,6 +118,8 @@ internal sealed class SecondReader(string folder) : IDisposable
 
     private string PathOf(string key) => Path.Combine(folder, key);
 
+    private byte[] Read(string key) => _opener?.Object(key) ?? File.ReadAllBytes(PathOf(key));
+
     private string FindManifest(JsonElement below)
     {
         var disk = $"points/{below.GetProperty("disk").GetString()}";
@@ -125,10 +129,11 @@ internal sealed class SecondReader(string folder) : IDisposable
 
     private JsonElement ReadManifest(string key)
     {
-        using var document = JsonDocument.Parse(File.ReadAllBytes(PathOf(key)));
+        using var document = JsonDocument.Parse(Read(key));
         var manifest = document.RootElement.GetProperty("manifest");
         Assert.Equal(document.RootElement.GetProperty("sha256").GetString(), Digest(Encoding.UTF8.GetBytes(manifest.GetRawText())));
         Assert.Equal(1, manifest.GetProperty("format").GetInt32());
+        Assert.Equal(_opener is not null, manifest.GetProperty("required_features").EnumerateArray().Any(f => f.GetString() == "sealed"));
         return manifest.Clone();
     }
 
@@ -182,14 +187,16 @@ internal sealed class SecondReader(string folder) : IDisposable
     private byte[] ReadFrame(string point, string attempt, long segment, int offset, int length, string? plan)
     {
         var whole = File.ReadAllBytes(PathOf($"data/{point}/{segment:D8}.{attempt}"));
-        Assert.Equal(plan ?? ReadDirectory(whole).GetProperty("plan").GetString(), ReadDirectory(whole).GetProperty("plan").GetString());
-        var stored = whole.AsSpan(offset, length);
+        var footer = _opener?.Footer(point, attempt, segment) ?? ReadDirectory(whole);
+        Assert.Equal(plan ?? footer.GetProperty("plan").GetString(), footer.GetProperty("plan").GetString());
+        Assert.Contains(footer.GetProperty("frames").EnumerateArray(), f => f.GetProperty("offset").GetInt32() == offset && f.GetProperty("length").GetInt32() == length);
+        var stored = _opener is null ? whole.AsSpan(offset, length) : _opener.Frame(point, attempt, segment, offset, length);
         Assert.Equal("5D2A4D18", Convert.ToHexString(stored[..4]));
         var hashLength = stored[8] switch { 1 => 32, 2 => 16, _ => -1 };
         var e = BinaryPrimitives.ReadInt32LittleEndian(stored[4..]) - 40 - hashLength;
         Assert.Equal(point, new Guid(stored.Slice(12, 16), bigEndian: true).ToString());
         Assert.Equal(segment, BinaryPrimitives.ReadInt32LittleEndian(stored[28..]));
-        Assert.Equal(length, 48 + e + hashLength + BinaryPrimitives.ReadInt32LittleEndian(stored[40..]));
+        Assert.Equal(stored.Length, 48 + e + hashLength + BinaryPrimitives.ReadInt32LittleEndian(stored[40..]));
         var records = new byte[BinaryPrimitives.ReadInt32LittleEndian(stored[36..])];
         _zstd.Decompress(stored[(48 + e + hashLength)..], records);
         var (data, preamble) = ReadRecords(records, stored[9] == 1);
