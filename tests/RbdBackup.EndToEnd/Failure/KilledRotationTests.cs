@@ -42,11 +42,12 @@ public sealed class OldPoints : IAsyncLifetime
 public sealed class KilledRotationTests(OldPoints old) : IClassFixture<OldPoints>
 {
     [Theory]
-    [InlineData("rotate.removed")]
-    [InlineData("rotate.removed:2")]
-    [InlineData("rotate.removed:3")]
-    [InlineData("rotate.removed:4")]
-    [InlineData("rotate.removed:5")]
+    [InlineData("prune.voided")]
+    [InlineData("prune.voided:2")]
+    [InlineData("prune.voided:5")]
+    [InlineData("prune.removed")]
+    [InlineData("prune.removed:3")]
+    [InlineData("prune.removed:5")]
     public async Task A_killed_rotation_is_finished_by_the_same_command(string step)
     {
         using var sandbox = await CopyAsync();
