@@ -80,8 +80,7 @@ public sealed class KeyManager
     public async Task<RotationResult> RotateAsync(bool loseSlots, IProgressReporter progress, CancellationToken cancel)
     {
         await _keyring.LoadAsync(cancel);
-        var before = await _keyring.ReadSlotsAsync(cancel);
-        var others = before.Where(s => s.Slot.Slot != Current.Slot && s.Slot.Generation == Current.Generation).Select(s => s.Slot.Slot).Distinct().ToList();
+        var others = (await _keyring.ReadSlotsAsync(cancel)).Where(s => s.Slot.Slot != Current.Slot && s.Slot.Generation == Current.Generation).Select(s => s.Slot.Slot).Distinct().ToList();
         if (others.Count > 0 && !loseSlots)
         {
             throw new RbdBackupException(
@@ -89,13 +88,17 @@ public sealed class KeyManager
                 "Give --lose-slots to remove them, and add their keys again afterwards ('rbdbackup key add').");
         }
 
-        await AdvanceAsync(before, cancel);
+        await AdvanceAsync(cancel);
         return await RewrapAsync(progress, cancel);
     }
 
-    /// <summary>Wraps for the newest master key what is wrapped for an older one: what a rotation that was killed, or a worker that did not know of it, left.</summary>
+    /// <summary>
+    /// Wraps for the newest master key what is wrapped for an older one, and removes the older slots: what a rotation that was killed, or a worker that did
+    /// not know of it, left.
+    /// </summary>
     public async Task<RotationResult> RewrapAsync(IProgressReporter progress, CancellationToken cancel)
     {
+        await _keyring.LoadAsync(cancel);
         var stale = new Dictionary<(PointId Point, AttemptId Attempt), int>();
         await foreach (var stored in _keyring.Store.ListAsync(Keys.DataPrefix, cancel))
         {
@@ -121,11 +124,28 @@ public sealed class KeyManager
             }
         }
 
+        await SweepAsync(cancel);
         return failed is null ? new RotationResult(Current.Generation, done) : throw failed;
     }
 
-    /// <summary>The new master key: the older one under it first, then the slot, which is the commit; then the older slots go.</summary>
-    private async Task AdvanceAsync(IReadOnlyList<StoredSlot> before, CancellationToken cancel)
+    /// <summary>Removes the slots of older generations, and what a killed rotation left of a master key that never was.</summary>
+    private async Task SweepAsync(CancellationToken cancel)
+    {
+        var useless = (await _keyring.ReadSlotsAsync(cancel)).Where(s => s.Slot.Generation < Current.Generation).Select(s => s.Key).ToList();
+        for (var generation = 1; generation < Current.Generation; generation++)
+        {
+            useless.AddRange(await _keyring.FindUselessAsync(generation, cancel));
+        }
+
+        foreach (var key in useless)
+        {
+            await _keyring.Store.DeleteAsync(key, cancel);
+            Checkpoints.Pass("key.removed");
+        }
+    }
+
+    /// <summary>The new master key: the older one under it first, then the slot, which is the commit.</summary>
+    private async Task AdvanceAsync(CancellationToken cancel)
     {
         var (generation, master) = _keyring.Current;
         var (slot, next) = (Current, Aead.NewKey());
@@ -145,13 +165,6 @@ public sealed class KeyManager
             // Two master keys of one generation would each seal what the other can't open. Nothing was sealed with ours yet; the other gives way too, or was first.
             await _keyring.Store.DeleteAsync(made, cancel);
             throw new RbdBackupException(ErrorKind.Busy, "somebody else rotates the master key at the same time", "Wait until that is done; 'rbdbackup key list' shows the generation.");
-        }
-
-        await _keyring.LoadAsync(cancel);
-        foreach (var (key, _) in before)
-        {
-            await _keyring.Store.DeleteAsync(key, cancel);
-            Checkpoints.Pass("key.removed");
         }
     }
 }

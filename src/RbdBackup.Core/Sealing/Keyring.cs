@@ -138,18 +138,27 @@ internal sealed class Keyring
             "Check what [encryption] key_file, key_env or key_command gives, and that the store's folder keys/ is whole.");
     }
 
-    private async Task<byte[]?> ReadOlderAsync(int generation, CancellationToken cancel)
+    /// <summary>The objects of an older master key that the one above does not open; none where no one opens, which is damage.</summary>
+    public async Task<IReadOnlyList<string>> FindUselessAsync(int generation, CancellationToken cancel)
     {
+        var older = await ReadOldersAsync(generation, cancel);
+        return older.Any(o => o.Master is not null) ? [.. older.Where(o => o.Master is null).Select(o => o.Key)] : [];
+    }
+
+    private async Task<byte[]?> ReadOlderAsync(int generation, CancellationToken cancel) =>
+        (await ReadOldersAsync(generation, cancel)).Select(o => o.Master).OfType<byte[]>().FirstOrDefault();
+
+    private async Task<List<(string Key, byte[]? Master)>> ReadOldersAsync(int generation, CancellationToken cancel)
+    {
+        var found = new List<(string Key, byte[]? Master)>();
         await foreach (var stored in Store.ListAsync(Keys.OlderMasters(generation), cancel))
         {
-            if (await TryReadAsync(stored.Key, KeysJson.Default.OlderMaster, cancel) is { } older && older.Repository == Repository
-                && older.Generation == generation && older.TryOpen(_masters[generation + 1]) is { } master)
-            {
-                return master;
-            }
+            var older = await TryReadAsync(stored.Key, KeysJson.Default.OlderMaster, cancel);
+            var opens = older is not null && older.Repository == Repository && older.Generation == generation && _masters.ContainsKey(generation + 1);
+            found.Add((stored.Key, opens ? older!.TryOpen(_masters[generation + 1]) : null));
         }
 
-        return null;
+        return found;
     }
 
     private async Task<T?> TryReadAsync<T>(string key, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, CancellationToken cancel)

@@ -92,6 +92,20 @@ public sealed class KeysTests
     }
 
     [Fact]
+    public void Keys_of_a_sealed_repository_tell_what_they_are()
+    {
+        var wrap = Keys.Wrap(Point, Attempt, 12, Attempt);
+        Assert.StartsWith(Keys.WrapsOf(Point, Attempt), wrap, StringComparison.Ordinal);
+        Assert.Equal((Attempt, 12), Keys.TryParseWrap(wrap));
+        Assert.Equal(Point, Keys.PointOfData(wrap));
+        Assert.Null(Keys.TryParseSegment(wrap));
+        Assert.All([Keys.Plan(Point, Attempt), Keys.Segment(Point, 1, Attempt), wrap + "0", "wraps"], k => Assert.Null(Keys.TryParseWrap(k)));
+        Assert.True(Keys.IsKeySlot(Keys.KeySlot("0a1b2c3d", Attempt)));
+        Assert.All([Keys.OlderMaster(1, Attempt), "keys/notes", "keys/0A1B2C3D.0123456789abcdef.json", wrap], k => Assert.False(Keys.IsKeySlot(k)));
+        Assert.StartsWith(Keys.OlderMasters(7), Keys.OlderMaster(7, Attempt), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Garbage_lists_tell_their_time()
     {
         var at = new DateTimeOffset(2026, 3, 2, 1, 2, 3, TimeSpan.Zero);

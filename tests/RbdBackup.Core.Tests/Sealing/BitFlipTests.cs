@@ -38,9 +38,13 @@ public sealed class BitFlipTests
             }
         }
 
-        // A time in the header or in a slot, the case of a digit of a wrap, a list of garbage. All else is noticed.
-        Assert.All(unnoticed, k => Assert.True(!k.StartsWith("data/", StringComparison.Ordinal) && !k.StartsWith("points/", StringComparison.Ordinal) || Keys.TryParseWrap(k) is not null, k));
+        // A time in the header or in a slot, the case of a digit of a wrap, a list of garbage; unsealed, a bit of a zstd frame that decoders pass over.
+        Assert.All(unnoticed, k => Assert.True(MayPass(k, secret is not null), k));
     }
+
+    private static bool MayPass(string key, bool isSealed) =>
+        !key.StartsWith(Keys.PointsPrefix, StringComparison.Ordinal)
+        && (!isSealed || !key.StartsWith(Keys.DataPrefix, StringComparison.Ordinal) || Keys.TryParseWrap(key) is not null);
 
     private static async Task<TestRepository> MakeAsync(string codec, string? secret)
     {

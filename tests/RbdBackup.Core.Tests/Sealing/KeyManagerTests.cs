@@ -132,7 +132,20 @@ public sealed class KeyManagerTests : IAsyncLifetime
 
         var result = await new KeyManager(await _test.OpenAgainAsync(TestRepository.Secret)).RotateAsync(false, IProgressReporter.None, None);
         Assert.Equal(2, result.Rewrapped);
+        Assert.Equal(result.Generation, (await _test.KeysAsync("keys/")).Count);
         Assert.Single(await new KeyManager(await _test.OpenAgainAsync(TestRepository.Secret)).ListAsync(None));
+    }
+
+    [Fact]
+    public async Task A_worker_that_knows_the_older_key_only_leaves_what_a_rewrap_takes_up()
+    {
+        var worker = await _test.OpenAgainAsync(TestRepository.Secret);
+        await Manager.RotateAsync(false, IProgressReporter.None, None);
+        var (head, attempt) = (_test.Head(_image.Length, disk: TestRepository.Disk("other")), AttemptId.New());
+        await worker.Seal!.BeginSegmentAsync(head.Point, attempt, 0, None);
+        Assert.Equal(new RotationResult(2, 1), await Manager.RewrapAsync(IProgressReporter.None, None));
+        Assert.Equal(new RotationResult(2, 0), await Manager.RewrapAsync(IProgressReporter.None, None));
+        Assert.Equal(2, (await _test.KeysAsync(Keys.WrapsOf(head.Point, attempt))).Count);
     }
 
     [Fact]
