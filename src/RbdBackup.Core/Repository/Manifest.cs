@@ -150,6 +150,9 @@ public sealed record Manifest
 
     /// <summary>The program that made it.</summary>
     public required string Tool { get; init; }
+
+    /// <summary>Its own key.</summary>
+    public string Key => Keys.Manifest(Disk.Key, Point, Revision, Attempt, Kind, StoredBytes);
 }
 
 /// <summary>A run of consecutive segments that a point refers to.</summary>
