@@ -3,6 +3,7 @@ using RbdBackup.Cli;
 using RbdBackup.Composition;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Commands;
 
@@ -21,17 +22,21 @@ internal static class ListCommand
         await using var repository = await Services.Of(context).OpenRepositoryAsync(create: false, cancel);
         var wanted = context.Get(Image);
         var points = new List<PointDocument>();
+        var verified = await VerifiedResults.ReadAsync(repository, null, cancel);
         await foreach (var manifest in repository.ReadAllAsync(Keys.PointsPrefix, e => context.Note($"warning: {e.Message}"), cancel))
         {
             if (wanted is null || wanted == manifest.Disk.Spec.ToString() || wanted == manifest.Disk.Pool)
             {
-                points.Add(PointDocument.Of(manifest));
+                points.Add(PointDocument.Of(manifest).With(verified.GetValueOrDefault(manifest.Point)));
             }
         }
 
         context.Output.Write(points, human => human.Table(
-            ["ID", "IMAGE", "CREATED", "KIND", ">SIZE", ">STORED", "POLICY"],
-            points.Select(p => (string[])[p.Id, p.Image, Humanize.Time(p.Created), p.Kind, Humanize.Bytes(p.Size), Humanize.Bytes(p.StoredBytes), p.Policy ?? ""])));
+            ["ID", "IMAGE", "CREATED", "KIND", ">SIZE", ">STORED", "POLICY", "VERIFIED"],
+            points.Select(p => (string[])
+            [
+                p.Id, p.Image, Humanize.Time(p.Created), p.Kind, Humanize.Bytes(p.Size), Humanize.Bytes(p.StoredBytes), p.Policy ?? "", p.Verified() ?? "",
+            ])));
     }
 
     private static async Task ShowAsync(CommandContext context, CancellationToken cancel)
@@ -39,7 +44,9 @@ internal static class ListCommand
         await using var repository = await Services.Of(context).OpenRepositoryAsync(create: false, cancel);
         var manifest = await repository.FindAsync(PointId.Parse(context.Get(Point)), cancel);
         var chain = await repository.ReadChainAsync(manifest, cancel);
-        context.Output.Write(new { Point = manifest, Chain = chain.Select(m => m.Point.ToString()) }, human => human.Fields(
+        var verified = (await VerifiedResults.ReadAsync(repository, manifest.Disk.Key, cancel)).GetValueOrDefault(manifest.Point);
+        context.Output.Write(
+            new { Point = manifest, Chain = chain.Select(m => m.Point.ToString()), VerifiedAt = verified?.At, VerifiedKind = verified?.Kind, VerifiedOk = verified?.Ok }, human => human.Fields(
             ("point", manifest.Point.ToString()), ("image", manifest.Disk.Spec.ToString()), ("image id", manifest.Disk.ImageId),
             ("cluster", manifest.Disk.ClusterFsid), ("created", Humanize.Time(manifest.Created)), ("kind", PointDocument.Word(manifest.Kind)),
             ("because", manifest.Reason), ("stands on", chain.Count > 1 ? string.Join(" <- ", chain.Reverse().Skip(1).Select(m => m.Point)) : null),
@@ -47,6 +54,6 @@ internal static class ListCommand
             ("data", Humanize.Bytes(manifest.DataBytes)), ("zeros", Humanize.Bytes(manifest.ZeroBytes)), ("stored", Humanize.Bytes(manifest.StoredBytes)),
             ("segments", manifest.Segments.ToString()), ("codec", manifest.Codec), ("policy", manifest.Policy),
             ("asked by", string.Join(' ', new[] { manifest.AskedBy.Source.ToString(), manifest.AskedBy.Project, manifest.AskedBy.User }.OfType<string>())),
-            ("made by", manifest.Tool)));
+            ("made by", manifest.Tool), ("verified", PointDocument.Of(manifest).With(verified).Verified())));
     }
 }

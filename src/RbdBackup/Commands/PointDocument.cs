@@ -1,4 +1,5 @@
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Commands;
 
@@ -8,10 +9,23 @@ internal sealed record PointDocument(
     long DataBytes, long ZeroBytes, long StoredBytes, double Seconds, string? Policy, string Cluster, string ImageId, string Codec, int Segments,
     bool Independent, int Revision)
 {
+    public DateTimeOffset? VerifiedAt { get; init; }
+
+    public VerifyKind? VerifiedKind { get; init; }
+
+    public bool? VerifiedOk { get; init; }
+
     public static PointDocument Of(Manifest m) => new(
         m.Point.ToString(), m.Disk.Spec.ToString(), Word(m.Kind), m.Reason, m.Created, m.Base?.Point.ToString(), m.Snapshot.Name, m.Snapshot.Id, m.Size,
         m.DataBytes, m.ZeroBytes, m.StoredBytes, m.Seconds, m.Policy, m.Disk.ClusterFsid, m.Disk.ImageId, m.Codec, m.Segments,
         m.Needs is null, m.Revision);
+
+    /// <summary>The same with what is known by verifications.</summary>
+    public PointDocument With(VerifiedState? verified) => this with { VerifiedAt = verified?.At, VerifiedKind = verified?.Kind, VerifiedOk = verified?.Ok };
+
+    /// <summary>What is known by verifications, for people.</summary>
+    public string? Verified() =>
+        VerifiedAt is { } at ? $"{(VerifiedOk == true ? "" : "DAMAGED ")}{Cli.Humanize.Time(at)} {VerifiedKind?.ToString().ToLowerInvariant()}" : null;
 
     public static string Word(PointKind kind) => kind == PointKind.Full ? "full" : "increment";
 }

@@ -9,6 +9,7 @@ using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Restore;
 using RbdBackup.Core.Rotate;
+using RbdBackup.Core.Verify;
 using RbdBackup.Stores;
 using RbdBackup.Zstd;
 
@@ -59,6 +60,10 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     /// <summary>Drops the points that no policy keeps.</summary>
     public RotateRunner Rotate(PointRepository repository) => new(repository, Remover(repository), RuleOf, settings.Jobs.Deadline, time);
+
+    /// <summary>Verifies restore points; <paramref name="cluster"/> and <paramref name="state"/> where images are looked at.</summary>
+    public VerifyRunner Verify(PointRepository repository, IImageCluster? cluster, IStateStore? state) =>
+        new(repository, cluster, state, new VerifyOptions(settings.Restore.WritesInFlight, Tool), Throttle(), time);
 
     /// <summary>Makes points independent of those that they stand on.</summary>
     public static Consolidator Consolidate(PointRepository repository) => new(repository);
