@@ -14,6 +14,7 @@ internal static class AllCommands
         ListCommand.CreateShow(),
         ExportCommand.Create(),
         VerifyCommand.Create(),
+        CopyCommand.Create(),
         PruneCommand.CreateConsolidate(),
         PruneCommand.Create(),
         RotateCommand.Create(),
@@ -21,6 +22,7 @@ internal static class AllCommands
         WorkerCommand.Create(),
         WorkerCommand.CreateSchedule(),
         JobsCommand.Create(),
+        RepoCommand.Create(),
         ConfigCommand.Create(),
     ];
 }

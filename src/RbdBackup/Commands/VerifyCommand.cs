@@ -2,7 +2,6 @@ using System.CommandLine;
 using RbdBackup.Cli;
 using RbdBackup.Composition;
 using RbdBackup.Core.Model;
-using RbdBackup.Core.Repository;
 using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Commands;
@@ -28,7 +27,7 @@ internal static class VerifyCommand
 
     private static async Task RunAsync(CommandContext context, CancellationToken cancel)
     {
-        var (ask, services) = (Ask(context), Services.Of(context));
+        var (chosen, ask, services) = (PointChoice.Of(context, Points, All, Image), Ask(context), Services.Of(context));
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         await using var cluster = ask.Kind switch
         {
@@ -44,7 +43,7 @@ internal static class VerifyCommand
         }
 
         var (verdicts, unreadable) = (new List<VerifyDocument>(), new List<string>());
-        await foreach (var (point, known) in ChooseAsync(context, repository, e => Unreadable(context, unreadable, e), cancel))
+        await foreach (var (point, known) in chosen.ReadAsync(repository, e => PointChoice.Damaged(context, unreadable, e), cancel))
         {
             var verdict = await runner.RunAsync(point, known, ask, context.Progress, cancel);
             verdicts.Add(VerifyDocument.Of(verdict, ask.Kind));
@@ -55,7 +54,7 @@ internal static class VerifyCommand
         }
 
         Write(context, ask, verdicts, unreadable);
-        Judge(context, verdicts, unreadable);
+        Judge(chosen.Named, verdicts, unreadable);
     }
 
     private static VerifyAsk Ask(CommandContext context)
@@ -63,11 +62,8 @@ internal static class VerifyCommand
         var kinds = new[] { (Quick, VerifyKind.Quick), (Data, VerifyKind.Data), (Source, VerifyKind.Source), (Restore, VerifyKind.Restore) }
             .Where(k => context.Get(k.Item1)).Select(k => k.Item2).ToList();
         var kind = kinds.Count > 0 ? kinds[0] : VerifyKind.Quick;
-        var (named, sample, scratch) = (context.Get(Points) ?? [], context.Get(Sample), context.Get(Scratch));
+        var (sample, scratch) = (context.Get(Sample), context.Get(Scratch));
         Require(kinds.Count <= 1, "verify does one thing at a time", "Give one of --quick, --data, --source and --restore.");
-        Require(
-            new[] { named.Length > 0, context.Get(All), context.Get(Image) is not null }.Count(given => given) == 1,
-            "verify needs points, --image or --all", "'rbdbackup list' shows the points.");
         Require(sample is null || kind == VerifyKind.Source, "--sample goes with --source", "Leave it out, or add --source.");
         Require(sample is null or (> 0 and <= 100), $"--sample is a share in percent, not {sample}", "Give more than 0, at most 100.");
         Require(scratch is null || kind == VerifyKind.Restore, "--scratch goes with --restore", "Leave it out, or add --restore.");
@@ -81,49 +77,6 @@ internal static class VerifyCommand
         if (!good)
         {
             throw new RbdBackupException(ErrorKind.Usage, what, remedy);
-        }
-    }
-
-    /// <summary>The points, with what is known of their disk; disk by disk, so that only one disk's manifests are held.</summary>
-    private static async IAsyncEnumerable<(Manifest Point, IReadOnlyList<Manifest> Known)> ChooseAsync(
-        CommandContext context, PointRepository repository, Action<RbdBackupException> onDamaged, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
-    {
-        var named = (context.Get(Points) ?? []).Select(PointId.Parse).ToHashSet();
-        var image = context.Get(Image) is { } given ? ImageSpec.Parse(given) : null;
-        var disks = new Dictionary<string, HashSet<PointId>>();
-        await foreach (var key in repository.ListAsync(Keys.PointsPrefix, cancel))
-        {
-            if (context.Get(All) || named.Contains(key.Point) || (image is not null && Keys.ParseDisk(key.Disk).Image == image))
-            {
-                disks.TryAdd(key.Disk, []);
-                disks[key.Disk].Add(key.Point);
-            }
-        }
-
-        var missing = named.Except(disks.Values.SelectMany(d => d)).ToList();
-        if (missing.Count > 0 || (image is not null && disks.Count == 0))
-        {
-            throw new RbdBackupException(
-                ErrorKind.NotFound, $"there is no point {(image is null ? string.Join(", ", missing) : $"of {image}")} in {repository.Store.Url}", "'rbdbackup list' shows the points.");
-        }
-
-        foreach (var (disk, wanted) in disks)
-        {
-            var known = await repository.ReadDiskAsync(disk, onDamaged, cancel);
-            foreach (var point in known.Where(p => wanted.Contains(p.Point)))
-            {
-                yield return (point, known);
-            }
-        }
-    }
-
-    private static void Unreadable(CommandContext context, List<string> unreadable, RbdBackupException e)
-    {
-        // One that was removed between listing and reading is no damage.
-        if (e.Kind == ErrorKind.Corrupt)
-        {
-            context.Note($"damaged: {e.Message}");
-            unreadable.Add(e.Message);
         }
     }
 
@@ -151,7 +104,7 @@ internal static class VerifyCommand
                 ])));
     }
 
-    private static void Judge(CommandContext context, List<VerifyDocument> verdicts, List<string> unreadable)
+    private static void Judge(bool named, List<VerifyDocument> verdicts, List<string> unreadable)
     {
         var damaged = verdicts.Count(v => v.State == VerifyState.Damaged);
         if (damaged + unreadable.Count > 0)
@@ -167,7 +120,7 @@ internal static class VerifyCommand
                 ErrorKind.Partial, $"{failed.Count} of {verdicts.Count} points could not be verified: {failed[0].Why}", "Nothing is known of them. Run it again.");
         }
 
-        if (context.Get(Points)?.Length > 0 && verdicts.TrueForAll(v => v.State == VerifyState.Skipped))
+        if (named && verdicts.TrueForAll(v => v.State == VerifyState.Skipped))
         {
             throw new RbdBackupException(
                 ErrorKind.NotFound, $"nothing could be verified: {verdicts.Select(v => v.Why).FirstOrDefault()}", "'verify --data' and 'verify --restore' need no snapshot.");

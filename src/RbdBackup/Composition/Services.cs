@@ -4,6 +4,7 @@ using RbdBackup.Cli;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Backup;
 using RbdBackup.Core.Consolidate;
+using RbdBackup.Core.Copy;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -33,8 +34,14 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     public async Task<PointRepository> OpenRepositoryAsync(bool create, CancellationToken cancel)
     {
         var codec = CodecFactory.Create(settings.Repository.Compression.ToString());
-        return await PointRepository.OpenAsync(OpenStore(), codec, time, create, cancel);
+        return await PointRepository.OpenAsync(OpenStore(null), codec, time, create, cancel);
     }
+
+    /// <summary>The same by another site's settings.</summary>
+    public Services With(RbdBackupSettings other) => new(other, loggers, time);
+
+    /// <summary>Copies points to another site.</summary>
+    public CopyRunner Copy(PointRepository source, PointRepository target) => new(source, target, settings.Repository.Uploads);
 
     /// <summary>Connects to the cluster as the user that backs up.</summary>
     public Task<CephCluster> ConnectAsync(CancellationToken cancel) => ConnectAsync(settings.Ceph.User, cancel);
@@ -86,7 +93,7 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     private BackupOptions BackupOptions => new(
         new CutParameters((int)settings.Repository.SegmentSize, (int)settings.Repository.FrameSize, (int)settings.Repository.ZeroRunMin),
-        settings.Backup.ReadsInFlight, settings.Repository.Uploads, settings.Repository.PlanExtents,
+        settings.Backup.ReadsInFlight, settings.Repository.Uploads, settings.Repository.PlanExtents, settings.Backup.CrossCheck.Value,
         settings.Jobs.MaxAttempts, settings.Jobs.RetryDelay, settings.Jobs.Deadline, Naming, Tool, Holder);
 
     private RotationRule? RuleOf(string? policy) =>
@@ -94,10 +101,11 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
         : settings.Policies.TryGetValue(policy, out var known) ? new RotationRule(known.CycleDays, known.KeepCycles)
         : null;
 
-    private IObjectStore OpenStore()
+    /// <summary>Opens the configured store, or another one that is reached by the same settings.</summary>
+    public IObjectStore OpenStore(string? other)
     {
         var store = settings.Store;
-        var url = store.Url ?? throw new RbdBackupException(
+        var url = other ?? store.Url ?? throw new RbdBackupException(
             ErrorKind.Usage, "no store is configured", "Set [store] url, or give --store file:///path or --store s3://bucket/prefix.");
         var s3 = new S3Options
         {

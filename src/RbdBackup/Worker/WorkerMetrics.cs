@@ -14,6 +14,7 @@ internal sealed class WorkerMetrics : IDisposable
     private readonly Counter<long> _backups;
     private readonly Counter<long> _stored;
     private readonly Counter<long> _data;
+    private readonly Counter<long> _crossChecks;
     private readonly Histogram<double> _release;
     private readonly ConcurrentDictionary<string, (DateTimeOffset At, KeyValuePair<string, object?>[] Tags)> _verified = new();
     private Dictionary<(string Result, string Kind), long> _points = [];
@@ -24,6 +25,7 @@ internal sealed class WorkerMetrics : IDisposable
         _backups = _meter.CreateCounter<long>("rbdbackup.backups", "{backup}", "Backups that ended, by result.");
         _stored = _meter.CreateCounter<long>("rbdbackup.stored", "By", "Bytes put into the store.");
         _data = _meter.CreateCounter<long>("rbdbackup.data", "By", "Bytes of changed data found.");
+        _crossChecks = _meter.CreateCounter<long>("rbdbackup.crosschecks", "{increment}", "Comparisons of object maps with the fine diff, by result.");
         _release = _meter.CreateHistogram<double>("rbdbackup.release.duration", "s", "From a deletion's message to our snapshots gone.");
         _meter.CreateObservableGauge("rbdbackup.jobs.running", () => Volatile.Read(ref _running), "{job}", "Jobs that run in this worker.");
         _meter.CreateObservableGauge(
@@ -50,6 +52,11 @@ internal sealed class WorkerMetrics : IDisposable
         _backups.Add(1, new KeyValuePair<string, object?>("result", "ok"), new("kind", point.Kind == PointKind.Full ? "full" : "increment"));
         _stored.Add(point.StoredBytes);
         _data.Add(point.DataBytes);
+        if (point.CrossCheck is { } check)
+        {
+            _crossChecks.Add(1, new KeyValuePair<string, object?>("result", check.DisagreedAt is null ? "ok" : "disagreed"));
+        }
+
         Saw(point);
     }
 
