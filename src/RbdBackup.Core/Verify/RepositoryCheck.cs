@@ -132,13 +132,7 @@ public sealed class RepositoryCheck(PointRepository repository)
     {
         try
         {
-            if (manifest.HasMergedIndex)
-            {
-                return null;
-            }
-
-            var index = await repository.ReadIndexAsync(manifest, cancel);
-            var list = new ReferenceList(RepositoryFormat.Version, manifest.Key, index.Segments, [manifest.Plan.Key, manifest.Index.Key]);
+            var list = manifest.HasMergedIndex ? await OfMergedAsync(manifest, cancel) : await OfOwnAsync(manifest, cancel);
             if (PointRepository.DigestOf(list) != manifest.References.Sha256)
             {
                 return null;
@@ -153,6 +147,35 @@ public sealed class RepositoryCheck(PointRepository repository)
         {
             return null;
         }
+    }
+
+    private async Task<ReferenceList> OfOwnAsync(Manifest manifest, CancellationToken cancel)
+    {
+        var index = await repository.ReadIndexAsync(manifest, cancel);
+        return new ReferenceList(RepositoryFormat.Version, manifest.Key, index.Segments, [manifest.Plan.Key, manifest.Index.Key]);
+    }
+
+    /// <summary>As a consolidation counts them: what the index shows, and the point's own segments.</summary>
+    private async Task<ReferenceList> OfMergedAsync(Manifest manifest, CancellationToken cancel)
+    {
+        var (directory, cursor) = (await repository.ReadMergedIndexAsync(manifest, cancel), await repository.OpenIndexAsync(manifest, cancel));
+        var counter = new ReferenceCounter();
+        for (var start = 0L; start < manifest.Size; start += ChainReader.WindowBytes)
+        {
+            counter.Add(await cursor.ReadAsync(start, Math.Min(manifest.Size, start + ChainReader.WindowBytes), cancel));
+        }
+
+        var own = new List<SegmentRun>();
+        await foreach (var stored in repository.Store.ListAsync(Keys.PointData(manifest.Point), cancel))
+        {
+            if (Keys.TryParseSegment(stored.Key) is { } segment && segment.Number < manifest.Segments)
+            {
+                own.Add(new SegmentRun(manifest.Point, segment.Attempt, segment.Number, segment.Number, 0));
+            }
+        }
+
+        string[] named = [manifest.Plan.Key, manifest.Index.Key];
+        return new ReferenceList(RepositoryFormat.Version, manifest.Key, counter.Runs(own), [.. named.Union(directory.Objects.Select(o => o.Key))]);
     }
 
     private async Task CheckAsync(Manifest point, StructureCheck structure, CancellationToken cancel)

@@ -37,18 +37,22 @@ public sealed class RepositoryCheckTests : IAsyncLifetime
         Assert.Equal((await _test.KeysAsync(Keys.DataPrefix)).Count, report.Objects);
     }
 
-    [Fact]
-    public async Task Lost_references_are_written_again_and_only_on_request()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Lost_references_are_written_again_byte_for_byte_and_only_on_request(bool merged)
     {
-        Delete(_increment.References.Key);
+        var (lost, path) = merged ? (_independent, Path.Combine(_test.Folder, _independent.References.Key)) : (_increment, Path.Combine(_test.Folder, _increment.References.Key));
+        var bytes = await File.ReadAllBytesAsync(path);
+        Delete(lost.References.Key);
         var report = await CheckAsync();
-        Assert.Contains(report.Findings, f => f.Where == _increment.References.Key);
-        Assert.False(File.Exists(Path.Combine(_test.Folder, _increment.References.Key)));
+        Assert.Contains(report.Findings, f => f.Where == lost.References.Key);
+        Assert.False(File.Exists(path));
 
         report = await CheckAsync(repair: true);
-        Assert.Equal((0L, _increment.References.Key), (report.FindingCount, Assert.Single(report.Mended).Where));
+        Assert.Equal((0L, lost.References.Key), (report.FindingCount, Assert.Single(report.Mended).Where));
+        Assert.Equal(bytes, await File.ReadAllBytesAsync(path));
         Assert.Equal(0, (await CheckAsync()).FindingCount);
-        Assert.Equal(_increment.Point, (await _test.Repository.FindAsync(_increment.Point, CancellationToken.None)).Point);
     }
 
     [Fact]
@@ -57,6 +61,7 @@ public sealed class RepositoryCheckTests : IAsyncLifetime
         var segment = (await _test.KeysAsync(Keys.PointData(_full.Point))).First(k => Keys.TryParseSegment(k) is not null);
         Delete(segment);
         Delete(_independent.References.Key);
+        Delete(_independent.Index.Key);
         await File.WriteAllTextAsync(Path.Combine(_test.Folder, _increment.Key), "not a manifest");
         var keys = await _test.KeysAsync();
         var report = await CheckAsync(repair: true);
