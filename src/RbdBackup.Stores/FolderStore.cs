@@ -9,7 +9,7 @@ namespace RbdBackup.Stores;
 /// A store in a folder: each object is a file under its key. An object is written under a temporary name, synced, linked to its name without ever
 /// replacing one, and the folders on its way are synced. A key can't be a file and a folder of other keys at once.
 /// </summary>
-public sealed class FolderStore : IObjectStore
+public sealed class FolderStore : IObjectStore, IStoreProbe
 {
     /// <summary>Its '+' keeps it out of the alphabet of keys, and so out of every listing.</summary>
     private const string TemporaryFolder = ".tmp+";
@@ -119,6 +119,26 @@ public sealed class FolderStore : IObjectStore
         StoreKey.Check(key);
         return Task.Run(() => Delete(key), cancel);
     }
+
+    /// <inheritdoc/>
+    public async Task<bool?> PutIfAbsentAsync(string key, ReadOnlySequence<byte> content, CancellationToken cancel)
+    {
+        try
+        {
+            await PutAsync(key, content, cancel);
+            return true;
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.Refused)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<bool?> RefusesWrongChecksumAsync(string key, CancellationToken cancel) => Task.FromResult<bool?>(null);
+
+    /// <inheritdoc/>
+    public Task<StoreVersioning> GetVersioningAsync(CancellationToken cancel) => Task.FromResult(StoreVersioning.None);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -15,7 +15,7 @@ namespace RbdBackup.Stores;
 /// A store in an S3 bucket. Each request is tried again, bounded, where its failure may pass: a key is written once, so a second try of a PUT whose
 /// first was cut off stores the same bytes. An upload carries its MD5, and the service refuses what was damaged on the way.
 /// </summary>
-public sealed class S3Store : IObjectStore
+public sealed partial class S3Store : IObjectStore, IStoreProbe
 {
     private readonly S3Connection _connection;
     private readonly AmazonS3Client _client;
@@ -151,6 +151,76 @@ public sealed class S3Store : IObjectStore
     {
         StoreKey.Check(key);
         return CallAsync($"deleting the object '{_prefix}{key}'", token => _client.DeleteObjectAsync(_bucket, _prefix + key, token), cancel);
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool?> PutIfAbsentAsync(string key, ReadOnlySequence<byte> content, CancellationToken cancel)
+    {
+        StoreKey.Check(key);
+        try
+        {
+            await _client.PutObjectAsync(
+                new PutObjectRequest { BucketName = _bucket, Key = _prefix + key, InputStream = new SequenceStream(content), UseChunkEncoding = false, IfNoneMatch = "*" }, cancel);
+            return true;
+        }
+        catch (AmazonServiceException e) when (e.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.Conflict)
+        {
+            return false;
+        }
+        catch (AmazonServiceException e) when (e.StatusCode is HttpStatusCode.NotImplemented or HttpStatusCode.BadRequest)
+        {
+            return null;
+        }
+        catch (Exception e) when (e is not (RbdBackupException or OperationCanceledException))
+        {
+            throw _errors.Translate(e, $"writing the object '{_prefix}{key}' where there is none");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool?> RefusesWrongChecksumAsync(string key, CancellationToken cancel)
+    {
+        StoreKey.Check(key);
+        var content = new ReadOnlySequence<byte>("what was sent"u8.ToArray());
+        try
+        {
+            await _client.PutObjectAsync(
+                new PutObjectRequest
+                {
+                    BucketName = _bucket,
+                    Key = _prefix + key,
+                    InputStream = new SequenceStream(content),
+                    MD5Digest = Convert.ToBase64String(SequenceStream.Md5(new ReadOnlySequence<byte>("something else"u8.ToArray()))),
+                    UseChunkEncoding = false,
+                    DisablePayloadSigning = _encrypted,
+                },
+                cancel);
+            return false;
+        }
+        catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.BadRequest)
+        {
+            return true;
+        }
+        catch (Exception e) when (e is not (RbdBackupException or OperationCanceledException))
+        {
+            throw _errors.Translate(e, $"writing the object '{_prefix}{key}' with a wrong checksum");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<StoreVersioning> GetVersioningAsync(CancellationToken cancel)
+    {
+        try
+        {
+            var answer = await _client.GetBucketVersioningAsync(new GetBucketVersioningRequest { BucketName = _bucket }, cancel);
+            var status = answer.VersioningConfig?.Status;
+            return status == VersionStatus.Enabled ? StoreVersioning.Enabled : status == VersionStatus.Suspended ? StoreVersioning.Suspended : StoreVersioning.None;
+        }
+        catch (AmazonServiceException)
+        {
+            // Mostly: the user may not ask.
+            return StoreVersioning.Unknown;
+        }
     }
 
     /// <inheritdoc/>

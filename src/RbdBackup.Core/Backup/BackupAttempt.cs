@@ -65,9 +65,13 @@ internal sealed class BackupAttempt(
 
         var decision = BackupPlanner.Decide(new BackupQuestion(
             info, job.SnapshotId!.Value, points.Candidates, points.Committed.Count > 0, job.Full, job.CycleDays, time.GetUtcNow()));
-        var extents = await new DiffCollector(image, options.PlanExtents).CollectAsync(
-            info, decision, () => ReadExtentsAsync(points.Committed.Single(m => m.Point == decision.Base!.Point), cancel),
-            done => progress.Report("find changes", done, info.Size, "By"), cancel);
+        var found = await CollectAsync(decision);
+        if (found.CrossCheck is { DisagreedAt: { } at } check)
+        {
+            decision = BackupPlanner.Distrust(decision, at);
+            found = await CollectAsync(decision) with { CrossCheck = check };
+        }
+
         var head = new PlanHead
         {
             Format = RepositoryFormat.Version,
@@ -82,9 +86,14 @@ internal sealed class BackupAttempt(
             Cut = options.Cut,
             Codec = repository.Codec.Name,
             Tool = options.Tool,
+            CrossCheck = found.CrossCheck,
         };
-        var plan = new PointPlan(head, extents);
+        var plan = new PointPlan(head, found.Extents);
         return (plan, await repository.PutAsync(Keys.Plan(job.Point, _attempt), plan.Write(repository.Codec), cancel));
+
+        Task<FoundChanges> CollectAsync(BackupDecision what) => new DiffCollector(image, job.Point, options.PlanExtents, options.CrossCheckPercent).CollectAsync(
+            info, what, () => ReadExtentsAsync(points.Committed.Single(m => m.Point == what.Base!.Point), cancel),
+            done => progress.Report("find changes", done, info.Size, "By"), cancel);
     }
 
     private async Task<(PointPlan Plan, ObjectReference Reference)?> FindPlanAsync(PointId point, CancellationToken cancel)
@@ -199,6 +208,7 @@ internal sealed class BackupAttempt(
             AskedBy = job.AskedBy,
             Policy = job.Policy,
             Tool = options.Tool,
+            CrossCheck = head.CrossCheck,
         };
         Checkpoints.Pass("backup.referenced");
         await RefuseIfVoidAsync(manifest, cancel);

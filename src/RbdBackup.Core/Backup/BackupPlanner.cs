@@ -68,6 +68,10 @@ public static class BackupPlanner
             : new BackupDecision(PointKind.Increment, $"an increment on {usable.Point}", usable, Prove(question, usable));
     }
 
+    /// <summary>What becomes of an increment whose object maps are wrong: nothing that they say can be believed.</summary>
+    public static BackupDecision Distrust(BackupDecision increment, long changedAt) =>
+        Full($"the object maps are wrong: they call byte {changedAt} unchanged since {increment.Base?.Point}, and the fine diff does not; 'rbd object-map rebuild' puts them right");
+
     private static BackupDecision Full(string reason) => new(PointKind.Full, reason, null, new DiffProof("a full", [], false));
 
     private static string? WhyNotIncrement(BackupQuestion question, BaseCandidate candidate)

@@ -100,6 +100,11 @@ public sealed partial class BackupRunner(
             var attempt = new BackupAttempt(cluster, repository, jobs, lease, options, throttle, time);
             var manifest = await attempt.RunAsync(image, job, progress, stop.Token);
             await finisher.ReleaseAsync(image, job with { State = JobState.Committed, SnapshotId = manifest.Snapshot.Id }, manifest, cancel);
+            if (manifest.CrossCheck is { DisagreedAt: { } at })
+            {
+                LogMapsWrong(image, at, manifest.Point);
+            }
+
             LogCommitted(manifest.Point, image, manifest.Kind, manifest.StoredBytes, manifest.Reason);
             return manifest;
         }
@@ -206,4 +211,7 @@ public sealed partial class BackupRunner(
 
     [LoggerMessage(1004, LogLevel.Warning, "the failure of point {Point} of {Image} could not be recorded")]
     private partial void LogUnrecorded(Exception error, PointId point, ImageSpec image);
+
+    [LoggerMessage(1005, LogLevel.Error, "the object maps of {Image} are wrong: they did not show a change at byte {At}; point {Point} is a full, earlier increments may lack changes: 'rbdbackup verify --source', then 'rbd object-map rebuild'")]
+    private partial void LogMapsWrong(ImageSpec image, long at, PointId point);
 }

@@ -1,12 +1,18 @@
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
 
 namespace RbdBackup.Core.Backup;
+
+/// <summary>What changed.</summary>
+/// <param name="Extents">The changed ranges; of no use where the cross-check disagrees.</param>
+/// <param name="CrossCheck">What it found; null where there was none.</param>
+public sealed record FoundChanges(IReadOnlyList<Extent> Extents, CrossCheck? CrossCheck);
 
 /// <summary>
 /// Finds what changed between two snapshots in two steps: whole-object diffs, which cost next to nothing, give candidates; the fine diff looks into those.
 /// </summary>
-public sealed class DiffCollector(IImage image, int planExtents)
+public sealed class DiffCollector(IImage image, PointId point, int planExtents, double crossCheckPercent)
 {
     // Several short fine diffs cost more than one that also looks into some unchanged objects.
     private const int JoinObjects = 16;
@@ -17,13 +23,19 @@ public sealed class DiffCollector(IImage image, int planExtents)
     /// <param name="baseExtents">The extents of the base point; asked for only where the proof needs them.</param>
     /// <param name="onProgress">Told how many bytes of the image were looked at.</param>
     /// <param name="cancel">Ends the search.</param>
-    public async Task<IReadOnlyList<Extent>> CollectAsync(
+    public async Task<FoundChanges> CollectAsync(
         ImageInfo info, BackupDecision decision, Func<Task<IReadOnlyList<Extent>>> baseExtents, Action<long> onProgress, CancellationToken cancel)
     {
         var from = decision.Base?.SnapshotId;
         var candidates = decision.Proof.FineReason is null
             ? await CandidatesAsync(info, decision, baseExtents, cancel)
             : info.Size == 0 ? [] : [new Extent(0, info.Size, true)];
+
+        var check = decision.Proof.FineReason is null && crossCheckPercent > 0 ? await CrossCheckAsync(info, decision.Base!.SnapshotId, candidates, cancel) : null;
+        if (check?.DisagreedAt is not null)
+        {
+            return new FoundChanges([], check);
+        }
 
         var found = new ExtentList(planExtents);
         foreach (var range in candidates)
@@ -43,7 +55,20 @@ public sealed class DiffCollector(IImage image, int planExtents)
                 cancel);
         }
 
-        return found.Extents;
+        return new FoundChanges(found.Extents, check);
+    }
+
+    /// <summary>The fine diff of some objects that the maps call unchanged: nothing may come out of it.</summary>
+    private async Task<CrossCheck> CrossCheckAsync(ImageInfo info, ulong from, IReadOnlyList<Extent> candidates, CancellationToken cancel)
+    {
+        var (objects, disagreed) = (0L, (long?)null);
+        foreach (var range in CrossCheckPlanner.Plan(point, info.Size, Unit(info), crossCheckPercent, candidates))
+        {
+            await image.DiffAsync(from, range.Offset, range.Length, includeParent: false, wholeObject: false, extent => disagreed ??= extent.Offset, cancel);
+            objects += (range.Length + info.Layout.ObjectSize - 1) / info.Layout.ObjectSize;
+        }
+
+        return new CrossCheck(objects, disagreed);
     }
 
     private async Task<IReadOnlyList<Extent>> CandidatesAsync(
@@ -70,7 +95,7 @@ public sealed class DiffCollector(IImage image, int planExtents)
     /// <summary>Candidates grown to whole objects (an image with fancy striping: to whole sets of objects), near ones joined.</summary>
     private static List<Extent> Align(IReadOnlyList<Extent> candidates, ImageInfo info)
     {
-        var unit = info.Layout.ObjectSize * Math.Max(1, info.Layout.StripeCount);
+        var unit = Unit(info);
         var aligned = new List<Extent>();
         foreach (var candidate in candidates.Where(c => c.Offset < info.Size))
         {
@@ -88,4 +113,6 @@ public sealed class DiffCollector(IImage image, int planExtents)
 
         return aligned;
     }
+
+    private static long Unit(ImageInfo info) => info.Layout.ObjectSize * Math.Max(1, info.Layout.StripeCount);
 }

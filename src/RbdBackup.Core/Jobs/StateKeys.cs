@@ -12,6 +12,7 @@ public static class StateKeys
     private const string JobPrefix = "job.";
     private const string CancelPrefix = "cancel.";
     private const string RequestPrefix = "request.";
+    private const string ScratchPrefix = "verify.";
 
     /// <summary>The state object of an image: its lease, its job records, its requests, its binding.</summary>
     public static string Image(long poolId, string imageId) => $"{ImagePrefix}{poolId}.{imageId}";
@@ -21,6 +22,12 @@ public static class StateKeys
 
     /// <summary>The state object of a restore onto a name.</summary>
     public static string Restore(ImageSpec target) => $"restore.{Uri.EscapeDataString(target.ToString())}";
+
+    /// <summary>The state object of the scratch image that a verification of this image's points fills.</summary>
+    public static string Scratch(ImageSpec image) => $"{ScratchPrefix}{Uri.EscapeDataString(image.ToString())}";
+
+    /// <summary>True for the state object of a scratch image.</summary>
+    public static bool IsScratch(string name) => name.StartsWith(ScratchPrefix, StringComparison.Ordinal);
 
     /// <summary>The state object of a policy's schedule.</summary>
     public static string Schedule(string policy) => $"schedule.{Uri.EscapeDataString(policy)}";

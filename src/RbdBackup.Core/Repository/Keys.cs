@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using RbdBackup.Core.Model;
+using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Core.Repository;
 
@@ -37,6 +38,9 @@ public static class Keys
 
     /// <summary>Where a sealed repository's key slots are.</summary>
     public const string KeysPrefix = "keys/";
+
+    /// <summary>Where the results of verifications are.</summary>
+    public const string VerifiedPrefix = "verified/";
 
     // What every store takes (a file name has 255 bytes, a key 800), with room for the longest name of a manifest.
     private const int MaxPart = 255;
@@ -209,6 +213,20 @@ public static class Keys
             ? (a, g)
             : null;
 
+    /// <summary>The result of a verification: what a listing needs is in its name.</summary>
+    public static string Verified(string disk, PointId point, DateTimeOffset at, VerifyKind kind, bool ok, AttemptId attempt) =>
+        $"{VerifiedPrefix}{disk}/{point}.{at.ToUnixTimeMilliseconds():D15}.{Word(kind)}.{(ok ? "ok" : "damaged")}.{attempt}.json";
+
+    /// <summary>What the key of a verification's result tells; null where the key is none.</summary>
+    public static VerifiedKey? TryParseVerified(string key) =>
+        SplitDiskKey(key, VerifiedPrefix) is { } k
+        && k.File.Split('.') is [var id, var at, var kind, var result, var attempt, "json"] && result is "ok" or "damaged"
+        && PointId.TryParse(id, out var point) && AttemptId.TryParse(attempt) is not null
+        && long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var ms) && ms <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+        && Enum.GetValues<VerifyKind>().Where(v => Word(v) == kind).Select(v => (VerifyKind?)v).FirstOrDefault() is { } known
+            ? new VerifiedKey(key, k.Disk, point.Value, DateTimeOffset.FromUnixTimeMilliseconds(ms), known, result == "ok")
+            : null;
+
     /// <summary>The point under whose prefix a data object lies; null where the key is none.</summary>
     public static PointId? PointOfData(string key) =>
         key.StartsWith(DataPrefix, StringComparison.Ordinal) && key.Length > DataPrefix.Length + 37 && key[DataPrefix.Length + 36] == '/'
@@ -216,15 +234,19 @@ public static class Keys
             ? point
             : null;
 
-    private static (string Disk, string File)? SplitPointsKey(string key)
+    private static string Word(VerifyKind kind) => kind.ToString().ToLowerInvariant();
+
+    private static (string Disk, string File)? SplitPointsKey(string key) => SplitDiskKey(key, PointsPrefix);
+
+    private static (string Disk, string File)? SplitDiskKey(string key, string prefix)
     {
-        if (!key.StartsWith(PointsPrefix, StringComparison.Ordinal) || key.Count(c => c == '/') != 5)
+        if (!key.StartsWith(prefix, StringComparison.Ordinal) || key.Count(c => c == '/') != 5)
         {
             return null;
         }
 
         var cut = key.LastIndexOf('/');
-        return (key[PointsPrefix.Length..cut], key[(cut + 1)..]);
+        return (key[prefix.Length..cut], key[(cut + 1)..]);
     }
 
     private static string Escape(string text)

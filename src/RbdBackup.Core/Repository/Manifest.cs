@@ -41,6 +41,11 @@ public sealed record PointSnapshot(ulong Id, string Name, bool Own);
 /// <param name="SnapshotId">The snapshot from which the difference was taken.</param>
 public sealed record PointBase(PointId Point, string Disk, ulong SnapshotId);
 
+/// <summary>A comparison of what the object maps called unchanged with what the fine diff says.</summary>
+/// <param name="Objects">How many objects were compared.</param>
+/// <param name="DisagreedAt">The first byte of the image that the fine diff calls changed, in an object that the maps called unchanged; null: they agree.</param>
+public sealed record CrossCheck(long Objects, long? DisagreedAt);
+
 /// <summary>An object that a manifest names.</summary>
 /// <param name="Key">Its key.</param>
 /// <param name="Length">Its length in bytes.</param>
@@ -150,6 +155,12 @@ public sealed record Manifest
 
     /// <summary>The program that made it.</summary>
     public required string Tool { get; init; }
+
+    /// <summary>What the cross-check of the object maps found; null where there was none. Where it found something, the point is a full.</summary>
+    public CrossCheck? CrossCheck { get; init; }
+
+    /// <summary>Its own key.</summary>
+    public string Key => Keys.Manifest(Disk.Key, Point, Revision, Attempt, Kind, StoredBytes);
 }
 
 /// <summary>A run of consecutive segments that a point refers to.</summary>

@@ -53,6 +53,9 @@ public sealed record PlanHead
     /// <summary>The program that planned.</summary>
     public required string Tool { get; init; }
 
+    /// <summary>What the cross-check of the object maps found; null where there was none.</summary>
+    public CrossCheck? CrossCheck { get; init; }
+
     /// <summary>Where the extents are, in pages of the same object.</summary>
     public IReadOnlyList<Page> Pages { get; init; } = [];
 }

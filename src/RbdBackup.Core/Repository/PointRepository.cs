@@ -356,6 +356,10 @@ public sealed class PointRepository : IAsyncDisposable
         }
     }
 
+    /// <summary>The digest of references as they are stored.</summary>
+    internal static string DigestOf(ReferenceList references) =>
+        Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(references, RepositoryJson.Default.ReferenceList)));
+
     /// <summary>Stores a point's references.</summary>
     public Task<ObjectReference> PutReferencesAsync(string key, ReferenceList references, CancellationToken cancel) =>
         PutAsync(key, new ReadOnlySequence<byte>(JsonSerializer.SerializeToUtf8Bytes(references, RepositoryJson.Default.ReferenceList)), cancel);

@@ -4,6 +4,7 @@ using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Core.Rotate;
 
@@ -70,6 +71,8 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
         await SweepAsync(Keys.JobsPrefix, s => time.GetUtcNow() - s.Modified > options.KeepJobs, dryRun, cancel);
         await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseManifest(s.Key) is { } voided && live.IsAborted(voided.Point), dryRun, cancel);
         await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseAborted(s.Key) is { } mark && IsOver(mark.Point) && !live.HasPlan(mark.Point), dryRun, cancel);
+        await SweepAsync(StoreProber.Prefix, s => time.GetUtcNow() - s.Modified > options.Grace, dryRun, cancel);
+        await SweepVerifiedAsync(live, dryRun, cancel);
         if (!dryRun)
         {
             await WriteListsAsync(found, cancel);
@@ -120,6 +123,31 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
             }
 
             last = (stored.Key, pin.Point, pin.Revision);
+        }
+    }
+
+    /// <summary>Results of verifications go with their points; of those that stay, the last one of each kind is kept, and what is as young as finished jobs.</summary>
+    private async Task SweepVerifiedAsync(LiveObjects live, bool dryRun, CancellationToken cancel)
+    {
+        var (before, newer) = (default(PointId), new List<VerifiedKey>());
+        await foreach (var stored in repository.Store.ListAsync(Keys.VerifiedPrefix, cancel))
+        {
+            if (Keys.TryParseVerified(stored.Key) is not { } result)
+            {
+                continue;
+            }
+
+            // The keys of a point ascend in time: one is superseded when the next of its kind is met.
+            (before, newer) = before == result.Point ? (before, newer) : (result.Point, []);
+            var gone = live.IsAborted(result.Point) || (IsOver(result.Point) && !live.IsCommitted(result.Point));
+            var superseded = newer.Where(r => r.Kind == result.Kind && time.GetUtcNow() - r.At > options.KeepJobs).ToList();
+            foreach (var old in gone ? [result.Key] : superseded.Select(r => r.Key))
+            {
+                await DeleteAsync(old, dryRun, cancel);
+            }
+
+            newer.RemoveAll(superseded.Contains);
+            newer.Add(result);
         }
     }
 

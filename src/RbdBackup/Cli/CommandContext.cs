@@ -61,6 +61,10 @@ public sealed class CommandContext : IDisposable
     /// <summary>An argument's value.</summary>
     public T Get<T>(Argument<T> argument) => argument.Arity.MinimumNumberOfValues == 0 ? _parse.GetValue(argument)! : _parse.GetRequiredValue(argument);
 
+    /// <summary>Another site's configuration: its file alone, without this one's.</summary>
+    public static RbdBackupSettings LoadOther(string file, string? store) =>
+        ConfigurationLoader.Load(new ConfigurationSources([file], [], new Dictionary<string, string>(), store)).Settings;
+
     /// <summary>Tells a person something that is no result: one line on standard error.</summary>
     public void Note(string line) => _error.WriteLine(line);
 

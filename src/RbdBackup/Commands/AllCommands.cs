@@ -13,6 +13,8 @@ internal static class AllCommands
         ListCommand.Create(),
         ListCommand.CreateShow(),
         ExportCommand.Create(),
+        VerifyCommand.Create(),
+        CopyCommand.Create(),
         PruneCommand.CreateConsolidate(),
         PruneCommand.Create(),
         PinCommand.Create(),
@@ -23,6 +25,7 @@ internal static class AllCommands
         WorkerCommand.Create(),
         WorkerCommand.CreateSchedule(),
         JobsCommand.Create(),
+        RepoCommand.Create(),
         ConfigCommand.Create(),
     ];
 }

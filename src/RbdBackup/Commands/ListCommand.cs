@@ -3,6 +3,7 @@ using RbdBackup.Cli;
 using RbdBackup.Composition;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Commands;
 
@@ -22,13 +23,15 @@ internal static class ListCommand
         var wanted = context.Get(Image);
         void Warn(RbdBackupException e) => context.Note($"warning: {e.Message}");
         var pins = await new PinStore(repository).ReadAsync(Warn, cancel);
-        var points = repository.ReadAllAsync(Keys.PointsPrefix, Warn, cancel, key => wanted is null || IsOf(key.Disk, wanted)).Select(m => PointDocument.Of(m, pins));
+        var verified = await VerifiedResults.ReadAsync(repository, null, cancel);
+        var points = repository.ReadAllAsync(Keys.PointsPrefix, Warn, cancel, key => wanted is null || IsOf(key.Disk, wanted))
+            .Select(m => PointDocument.Of(m, pins).With(verified.GetValueOrDefault(m.Point)));
         await context.Output.WriteListAsync(points, (human, all) => human.Table(
-            ["ID", "IMAGE", "CREATED", "KIND", ">SIZE", ">STORED", "POLICY", "PINNED UNTIL"],
+            ["ID", "IMAGE", "CREATED", "KIND", ">SIZE", ">STORED", "POLICY", "PINNED UNTIL", "VERIFIED"],
             all.Select(p => (string[])
             [
                 p.Id, p.Image, Humanize.Time(p.Created), p.Kind, Humanize.Bytes(p.Size), Humanize.Bytes(p.StoredBytes), p.Policy ?? "",
-                p.PinnedUntil is { } until ? PinCommand.Time(until) : "",
+                p.PinnedUntil is { } until ? PinCommand.Time(until) : "", p.Verified() ?? "",
             ])));
     }
 
@@ -40,7 +43,17 @@ internal static class ListCommand
         var manifest = await repository.FindAsync(PointId.Parse(context.Get(Point)), cancel);
         var chain = await repository.ReadChainAsync(manifest, cancel);
         var pin = (await new PinStore(repository).ReadAsync(e => context.Note($"warning: {e.Message}"), cancel, manifest.Point)).GetValueOrDefault(manifest.Point);
-        context.Output.Write(new { Point = manifest, Pin = PinCommand.Document(pin), Chain = chain.Select(m => m.Point.ToString()) }, human => human.Fields(
+        var verified = (await VerifiedResults.ReadAsync(repository, manifest.Disk.Key, cancel)).GetValueOrDefault(manifest.Point);
+        var document = new
+        {
+            Point = manifest,
+            Pin = PinCommand.Document(pin),
+            Chain = chain.Select(m => m.Point.ToString()),
+            VerifiedAt = verified?.At,
+            VerifiedKind = verified?.Kind,
+            VerifiedOk = verified?.Ok,
+        };
+        context.Output.Write(document, human => human.Fields(
             ("point", manifest.Point.ToString()), ("image", manifest.Disk.Spec.ToString()), ("image id", manifest.Disk.ImageId),
             ("cluster", manifest.Disk.ClusterFsid), ("created", Humanize.Time(manifest.Created)), ("kind", PointDocument.Word(manifest.Kind)),
             ("because", manifest.Reason), ("stands on", chain.Count > 1 ? string.Join(" <- ", chain.Reverse().Skip(1).Select(m => m.Point)) : null),
@@ -48,6 +61,7 @@ internal static class ListCommand
             ("data", Humanize.Bytes(manifest.DataBytes)), ("zeros", Humanize.Bytes(manifest.ZeroBytes)), ("stored", Humanize.Bytes(manifest.StoredBytes)),
             ("segments", manifest.Segments.ToString()), ("codec", manifest.Codec), ("policy", manifest.Policy),
             ("asked by", string.Join(' ', new[] { manifest.AskedBy.Source.ToString(), manifest.AskedBy.Project, manifest.AskedBy.User }.OfType<string>())),
-            ("pinned", pin is null ? null : $"until {PinCommand.Time(pin.Until!.Value)} by {pin.By}: {pin.Why}"), ("made by", manifest.Tool)));
+            ("pinned", pin is null ? null : $"until {PinCommand.Time(pin.Until!.Value)} by {pin.By}: {pin.Why}"), ("made by", manifest.Tool),
+            ("verified", PointDocument.Of(manifest).With(verified).Verified())));
     }
 }

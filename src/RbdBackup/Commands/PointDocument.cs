@@ -1,5 +1,6 @@
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Commands;
 
@@ -13,6 +14,12 @@ internal sealed record PointDocument(
 
     public string? PinnedWhy { get; init; }
 
+    public DateTimeOffset? VerifiedAt { get; init; }
+
+    public VerifyKind? VerifiedKind { get; init; }
+
+    public bool? VerifiedOk { get; init; }
+
     public static PointDocument Of(Manifest m, IReadOnlyDictionary<PointId, Pin>? pins = null) => new(
         m.Point.ToString(), m.Disk.Spec.ToString(), Word(m.Kind), m.Reason, m.Created, m.Base?.Point.ToString(), m.Snapshot.Name, m.Snapshot.Id, m.Size,
         m.DataBytes, m.ZeroBytes, m.StoredBytes, m.Seconds, m.Policy, m.Disk.ClusterFsid, m.Disk.ImageId, m.Codec, m.Segments,
@@ -21,6 +28,13 @@ internal sealed record PointDocument(
         PinnedUntil = pins?.GetValueOrDefault(m.Point)?.Until,
         PinnedWhy = pins?.GetValueOrDefault(m.Point)?.Why,
     };
+
+    /// <summary>The same with what is known by verifications.</summary>
+    public PointDocument With(VerifiedState? verified) => this with { VerifiedAt = verified?.At, VerifiedKind = verified?.Kind, VerifiedOk = verified?.Ok };
+
+    /// <summary>What is known by verifications, for people.</summary>
+    public string? Verified() =>
+        VerifiedAt is { } at ? $"{(VerifiedOk == true ? "" : "DAMAGED ")}{Cli.Humanize.Time(at)} {VerifiedKind?.ToString().ToLowerInvariant()}" : null;
 
     public static string Word(PointKind kind) => kind == PointKind.Full ? "full" : "increment";
 }

@@ -4,11 +4,13 @@ using RbdBackup.Cli;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Backup;
 using RbdBackup.Core.Consolidate;
+using RbdBackup.Core.Copy;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Restore;
 using RbdBackup.Core.Rotate;
+using RbdBackup.Core.Verify;
 using RbdBackup.Stores;
 using RbdBackup.Zstd;
 
@@ -33,8 +35,14 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     {
         var codec = CodecFactory.Create(settings.Repository.Compression.ToString());
         var secret = await KeySource.Of(settings.Encryption).ReadAsync(cancel);
-        return await PointRepository.OpenAsync(OpenStore(), codec, time, secret, create, cancel);
+        return await PointRepository.OpenAsync(OpenStore(null), codec, time, secret, create, cancel);
     }
+
+    /// <summary>The same by another site's settings.</summary>
+    public Services With(RbdBackupSettings other) => new(other, loggers, time);
+
+    /// <summary>Copies points to another site.</summary>
+    public CopyRunner Copy(PointRepository source, PointRepository target) => new(source, target, settings.Repository.Uploads);
 
     /// <summary>Connects to the cluster as the user that backs up.</summary>
     public Task<CephCluster> ConnectAsync(CancellationToken cancel) => ConnectAsync(settings.Ceph.User, cancel);
@@ -62,6 +70,10 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     public RotateRunner Rotate(PointRepository repository) =>
         new(repository, Remover(repository), Retention.RuleOf, settings.Jobs.Deadline, time);
 
+    /// <summary>Verifies restore points; <paramref name="cluster"/> and <paramref name="state"/> where images are looked at.</summary>
+    public VerifyRunner Verify(PointRepository repository, IImageCluster? cluster, IStateStore? state) =>
+        new(repository, cluster, state, new VerifyOptions(settings.Restore.WritesInFlight, Tool), Throttle(), time);
+
     /// <summary>Makes points independent of those that they stand on.</summary>
     public static Consolidator Consolidate(PointRepository repository) => new(repository);
 
@@ -82,14 +94,15 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     private BackupOptions BackupOptions => new(
         new CutParameters((int)settings.Repository.SegmentSize, (int)settings.Repository.FrameSize, (int)settings.Repository.ZeroRunMin),
-        settings.Backup.ReadsInFlight, settings.Repository.Uploads, settings.Repository.PlanExtents,
+        settings.Backup.ReadsInFlight, settings.Repository.Uploads, settings.Repository.PlanExtents, settings.Backup.CrossCheck.Value,
         settings.Jobs.MaxAttempts, settings.Jobs.RetryDelay, settings.Jobs.Deadline, Naming, Tool, Holder);
 
     private Retention Retention => new(settings, TimeZoneInfo.Local);
 
-    private IObjectStore OpenStore()
+    /// <summary>Opens the configured store, or another one that is reached by the same settings.</summary>
+    public IObjectStore OpenStore(string? other)
     {
-        var url = settings.Store.Url ?? throw new RbdBackupException(
+        var url = other ?? settings.Store.Url ?? throw new RbdBackupException(
             ErrorKind.Usage, "no store is configured", "Set [store] url, or give --store file:///path, s3://bucket/prefix or swift://container/prefix.");
         return StoreFactory.Open(url, StoreAccess.Of(settings), loggers.CreateLogger("RbdBackup.Stores"), time);
     }

@@ -24,6 +24,7 @@ public sealed partial record OptionSyntax(string Name, string Allowed, Func<stri
         [typeof(ByteRate)] = new(
             "bytes a second", "bytes a second such as 200MiB/s, or 0 for no limit",
             t => Bytes(t.EndsWith("/s", StringComparison.Ordinal) ? t[..^2] : t) is { } b ? new ByteRate(b) : null),
+        [typeof(Percent)] = new("percent", "a share such as 1% or 0.5%, from 0 to 100%", t => Share(t)),
         [typeof(Compression)] = new(
             "compression", "zstd:LEVEL with a level from 1 to 19, or none", t => Compression.TryParse(t, out var c) ? c : null),
         [typeof(DayOfWeek)] = new("weekday", "mon, tue, wed, thu, fri, sat or sun", t => Weekday(t)),
@@ -65,6 +66,11 @@ public sealed partial record OptionSyntax(string Name, string Allowed, Func<stri
         var shift = 10 * " KMGT".IndexOf(match.Groups[2].Value.FirstOrDefault(' '), StringComparison.Ordinal);
         return number <= long.MaxValue >> shift ? number << shift : null;
     }
+
+    private static Percent? Share(string text) =>
+        double.TryParse(text.TrimEnd('%').TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 100
+            ? new Percent(share)
+            : null;
 
     private static object? Boolean(string text) => text.ToLowerInvariant() switch
     {

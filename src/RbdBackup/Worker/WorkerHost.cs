@@ -4,6 +4,7 @@ using RbdBackup.Composition;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Verify;
 using RbdBackup.Messaging;
 using RbdBackup.Observe;
 
@@ -83,10 +84,14 @@ internal sealed class WorkerHost(CommandContext context)
         {
             try
             {
+                var (verified, points) = (await VerifiedResults.ReadAsync(repository, null, stop), new List<(Manifest, VerifiedState?)>());
                 await foreach (var manifest in repository.ReadNewestAsync(stop))
                 {
                     metrics.Saw(manifest);
+                    points.Add((manifest, verified.GetValueOrDefault(manifest.Point)));
                 }
+
+                metrics.Verified(points);
             }
             catch (RbdBackupException e) when (e.IsTransient)
             {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Worker;
 
@@ -13,7 +14,10 @@ internal sealed class WorkerMetrics : IDisposable
     private readonly Counter<long> _backups;
     private readonly Counter<long> _stored;
     private readonly Counter<long> _data;
+    private readonly Counter<long> _crossChecks;
     private readonly Histogram<double> _release;
+    private readonly ConcurrentDictionary<string, (DateTimeOffset At, KeyValuePair<string, object?>[] Tags)> _verified = new();
+    private Dictionary<(string Result, string Kind), long> _points = [];
     private int _running;
 
     public WorkerMetrics(TimeProvider time)
@@ -21,11 +25,18 @@ internal sealed class WorkerMetrics : IDisposable
         _backups = _meter.CreateCounter<long>("rbdbackup.backups", "{backup}", "Backups that ended, by result.");
         _stored = _meter.CreateCounter<long>("rbdbackup.stored", "By", "Bytes put into the store.");
         _data = _meter.CreateCounter<long>("rbdbackup.data", "By", "Bytes of changed data found.");
+        _crossChecks = _meter.CreateCounter<long>("rbdbackup.crosschecks", "{increment}", "Comparisons of object maps with the fine diff, by result.");
         _release = _meter.CreateHistogram<double>("rbdbackup.release.duration", "s", "From a deletion's message to our snapshots gone.");
         _meter.CreateObservableGauge("rbdbackup.jobs.running", () => Volatile.Read(ref _running), "{job}", "Jobs that run in this worker.");
         _meter.CreateObservableGauge(
             "rbdbackup.point.age", () => _last.Values.Select(l => new Measurement<double>((time.GetUtcNow() - l.Point.Created).TotalSeconds, l.Tags)),
             "s", "The age of a disk's last good point.");
+        _meter.CreateObservableGauge(
+            "rbdbackup.points", () => Volatile.Read(ref _points).Select(p => new Measurement<long>(p.Value, new("verified", p.Key.Result), new KeyValuePair<string, object?>("kind", p.Key.Kind))),
+            "{point}", "Points in the repository, by what their verifications say.");
+        _meter.CreateObservableGauge(
+            "rbdbackup.verified.age", () => _verified.Values.Select(v => new Measurement<double>((time.GetUtcNow() - v.At).TotalSeconds, v.Tags)),
+            "s", "How long ago a point of the disk was last verified and found whole.");
     }
 
     /// <summary>Counts a job as running until the result is disposed.</summary>
@@ -41,6 +52,11 @@ internal sealed class WorkerMetrics : IDisposable
         _backups.Add(1, new KeyValuePair<string, object?>("result", "ok"), new("kind", point.Kind == PointKind.Full ? "full" : "increment"));
         _stored.Add(point.StoredBytes);
         _data.Add(point.DataBytes);
+        if (point.CrossCheck is { } check)
+        {
+            _crossChecks.Add(1, new KeyValuePair<string, object?>("result", check.DisagreedAt is null ? "ok" : "disagreed"));
+        }
+
         Saw(point);
     }
 
@@ -56,6 +72,19 @@ internal sealed class WorkerMetrics : IDisposable
         point.Disk.Key,
         _ => (point, [new("pool", point.Disk.Pool), new("image", point.Disk.Name), new("policy", point.Policy ?? ""), new("project", point.AskedBy.Project ?? "")]),
         (_, known) => known.Point.Created >= point.Created ? known : (point, known.Tags));
+
+    /// <summary>What a look at all of the catalogue found of the points' verifications; it takes the place of the one before.</summary>
+    public void Verified(IReadOnlyCollection<(Manifest Point, VerifiedState? State)> points)
+    {
+        Volatile.Write(ref _points, points
+            .GroupBy(p => (Result: p.State is null ? "never" : p.State.Ok ? "ok" : "damaged", Kind: p.State?.Kind.ToString().ToLowerInvariant() ?? ""))
+            .ToDictionary(g => g.Key, g => g.LongCount()));
+        foreach (var disk in points.Where(p => p.State is { Ok: true }).GroupBy(p => p.Point.Disk.Key))
+        {
+            var last = disk.MaxBy(p => p.State!.At);
+            _verified[disk.Key] = (last.State!.At, [new("pool", last.Point.Disk.Pool), new("image", last.Point.Disk.Name)]);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _meter.Dispose();

@@ -1,8 +1,10 @@
+using RbdBackup.Core.Backup;
 using RbdBackup.Core.Consolidate;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Rotate;
+using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Core.Tests.Rotate;
 
@@ -140,6 +142,37 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
                 return;
             }
         }
+    }
+
+    [Fact]
+    public async Task Results_of_verifications_go_with_their_points_and_of_each_kind_the_last_one_stays()
+    {
+        var old = await AddAsync();
+        foreach (var kind in new[] { VerifyKind.Quick, VerifyKind.Data, VerifyKind.Quick, VerifyKind.Quick })
+        {
+            await VerifyAsync(old, kind);
+            _test.Time.Now += TimeSpan.FromDays(1);
+        }
+
+        var results = await _test.KeysAsync(Keys.VerifiedPrefix);
+        await CollectAsync();
+        Assert.Equal(results, await _test.KeysAsync(Keys.VerifiedPrefix));
+        _test.Time.Now += Options.KeepJobs;
+        await CollectAsync();
+        Assert.Equal([results[1], results[3]], await _test.KeysAsync(Keys.VerifiedPrefix));
+
+        var present = await AddAsync();
+        await VerifyAsync(present, VerifyKind.Quick);
+        await RotateAsync();
+        await CollectAsync();
+        Assert.Equal(present.Point, Keys.TryParseVerified(Assert.Single(await _test.KeysAsync(Keys.VerifiedPrefix)))!.Point);
+    }
+
+    private async Task VerifyAsync(Manifest point, VerifyKind kind)
+    {
+        var runner = new VerifyRunner(_test.Repository, null, null, new VerifyOptions(2, "test"), new Throttle(0, _test.Time), _test.Time);
+        var verdict = await runner.RunAsync(point, [], new VerifyAsk(kind), IProgressReporter.None, CancellationToken.None);
+        Assert.Equal(VerifyState.Ok, verdict.State);
     }
 
     private static async Task RunAllAsync(TestRepository test)

@@ -61,6 +61,24 @@ public sealed class InterruptedTests(Mini mini) : IClassFixture<Mini>
         Assert.Equal(content, await image.ReadAsync());
     }
 
+    [Fact]
+    public async Task A_verification_by_restoring_that_is_stopped_takes_its_scratch_image_with_it()
+    {
+        using var sandbox = new Sandbox([.. Killed.Settings, "backup.throttle=2MiB/s"]);
+        await using var image = await mini.CreateAsync(Size);
+        await image.FillAsync(0, Size / 2, seed: 1);
+        var point = (await sandbox.DoAsync("backup", "image", image.ToString())).GetProperty("id").GetString()!;
+        using var process = sandbox.Start("verify", point, "--restore");
+
+        // The comparison is held back, so that it is under way for some seconds.
+        await WaitForAsync(() => Tool.RbdAsync("ls", "vms").GetAwaiter().GetResult().Contains(".verify", StringComparison.Ordinal));
+        await Tool.RunAsync("kill", "-TERM", $"{process.Id}");
+        await process.WaitForExitAsync();
+        Assert.Equal(130, process.ExitCode);
+        Assert.DoesNotContain(".verify", await Tool.RbdAsync("ls", "vms"), StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFiles(sandbox.StoreFolder, "*.restore.*", SearchOption.AllDirectories));
+    }
+
     private static async Task WaitForAsync(Func<bool> holds)
     {
         for (var tries = 600; !holds(); tries--)

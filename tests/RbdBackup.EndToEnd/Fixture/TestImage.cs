@@ -93,6 +93,7 @@ public sealed class TestImage(CephCluster admin, ImageSpec spec) : IAsyncDisposa
 
         await SweepAsync();
         await RemoveStateAsync(StateKeys.Restore(spec));
+        await RemoveStateAsync(StateKeys.Scratch(spec));
     }
 
     private async Task SweepAsync()

@@ -10,4 +10,10 @@ public sealed record BackupSettings
 
     [Option("200MiB/s", "How fast one worker, or one command, reads at most, all its images together; 0 for no limit.")]
     public required ByteRate Throttle { get; init; }
+
+    [Option(
+        "1%",
+        "How much of what the object maps call unchanged each increment compares all the same, at most 800 objects a run, others each time; a map that is wrong is "
+        + "answered by a full and an alarm. 0 turns it off.")]
+    public required Percent CrossCheck { get; init; }
 }

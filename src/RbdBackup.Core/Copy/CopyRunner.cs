@@ -1,0 +1,276 @@
+using System.Buffers;
+using RbdBackup.Core.Jobs;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
+using RbdBackup.Core.Verify;
+
+namespace RbdBackup.Core.Copy;
+
+/// <summary>How a point's copy ended.</summary>
+public enum CopyState
+{
+    /// <summary>It was copied, or objects of it that were lost there.</summary>
+    Copied,
+
+    /// <summary>All of it was there.</summary>
+    Present,
+
+    /// <summary>It was removed there, by that store's own rotation.</summary>
+    Left,
+
+    /// <summary>It was removed here meanwhile.</summary>
+    Gone,
+
+    /// <summary>It is damaged here; nothing that refers to the damage was copied.</summary>
+    Damaged,
+
+    /// <summary>One of the stores did not let it be copied.</summary>
+    Failed,
+}
+
+/// <summary>The result for one point.</summary>
+/// <param name="Point">The point.</param>
+/// <param name="State">How it ended.</param>
+/// <param name="Objects">The objects that were copied.</param>
+/// <param name="Bytes">Their bytes.</param>
+/// <param name="Why">What is damaged, or failed; null otherwise.</param>
+public sealed record CopyResult(Manifest Point, CopyState State, long Objects, long Bytes, string? Why);
+
+/// <summary>
+/// Copies points into another store, each with all that it stands on: data before index before manifest, only what lacks there. The copy is the same repository
+/// at another site: keys, bytes and id are the same. Killed anywhere, the same copy again goes on; what a killed one left without a manifest, gc collects there.
+/// </summary>
+public sealed class CopyRunner
+{
+    private const int MaxRounds = 3;
+
+    private readonly PointRepository _source;
+    private readonly PointRepository _target;
+    private readonly int _parallel;
+    private readonly ObjectCopier _copier;
+    private readonly ObjectLengths _here;
+    private readonly ObjectLengths _there;
+    private readonly HashSet<string> _done = [];
+
+    /// <summary>A runner.</summary>
+    /// <param name="source">Where points are copied from.</param>
+    /// <param name="target">Where they are copied to (<see cref="OpenTargetAsync"/>).</param>
+    /// <param name="parallel">The objects that are copied at a time, each held in memory.</param>
+    public CopyRunner(PointRepository source, PointRepository target, int parallel)
+    {
+        (_source, _target, _parallel) = (source, target, parallel);
+        _copier = new ObjectCopier(source, target.Store);
+        (_here, _there) = (new ObjectLengths(source.Store), new ObjectLengths(target.Store));
+    }
+
+    /// <summary>Opens the other store, with the header of this repository where it has none.</summary>
+    /// <exception cref="RbdBackupException">Refused: it holds another repository; Unsupported: this one is sealed.</exception>
+    public static async Task<PointRepository> OpenTargetAsync(PointRepository source, IObjectStore store, TimeProvider time, CancellationToken cancel)
+    {
+        if (source.Seal is not null)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Unsupported, $"the repository in {source.Store.Url} is sealed, and copy can't carry seals over yet",
+                "Copy all objects of the store as they are, keys/ too, with the store's own tools (rclone, rsync): seals hold wherever the objects are.");
+        }
+
+        await store.CheckAsync(cancel);
+        if (!await store.ListAsync(Keys.HeaderPrefix, cancel).AnyAsync(cancel))
+        {
+            // The header that counts; one of two that were made at once stays behind.
+            var header = await source.Store.ListAsync(Keys.HeaderPrefix, cancel).FirstAsync(cancel);
+            var json = await source.Store.GetAsync(header.Key, RepositoryFormat.MaxJson, cancel);
+            await store.PutAsync(header.Key, new ReadOnlySequence<byte>(json), cancel);
+        }
+
+        var target = await PointRepository.OpenAsync(store, source.Codec, time, create: false, cancel);
+        if (target.Header.Id != source.Header.Id)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Refused, $"{store.Url} holds another repository ({target.Header.Id}) than {source.Store.Url} ({source.Header.Id})",
+                "Copy to an empty place, or to an earlier copy of this repository.");
+        }
+
+        return target;
+    }
+
+    /// <summary>
+    /// Takes back what the other store's gc wrote down as garbage: an object that a killed copy left may be needed again now. It is written down anew, and waits
+    /// a whole grace, if it still is garbage then.
+    /// </summary>
+    public async Task PrepareAsync(CancellationToken cancel)
+    {
+        foreach (var list in await _target.Store.ListAsync(Keys.GarbagePrefix, cancel).ToListAsync(cancel))
+        {
+            await _target.Store.DeleteAsync(list.Key, cancel);
+        }
+    }
+
+    /// <summary>Copies a point and all that it stands on.</summary>
+    public async Task<CopyResult> RunAsync(Manifest point, IProgressReporter progress, CancellationToken cancel)
+    {
+        try
+        {
+            for (var round = 1; ; round++)
+            {
+                try
+                {
+                    return await CopyChainAsync(point, progress, cancel);
+                }
+                catch (RbdBackupException e) when (Findings.IsDamage(e) && round < MaxRounds)
+                {
+                    // What is missing here may have been removed rightly, behind a newer revision.
+                    var newest = await _source.FindNewestAsync(point, cancel);
+                    if (newest is null)
+                    {
+                        return new CopyResult(point, CopyState.Gone, 0, 0, null);
+                    }
+
+                    Forget();
+                    point = newest;
+                }
+            }
+        }
+        catch (RbdBackupException e)
+        {
+            return new CopyResult(point, Findings.IsDamage(e) ? CopyState.Damaged : CopyState.Failed, 0, 0, e.Message);
+        }
+    }
+
+    private async Task<CopyResult> CopyChainAsync(Manifest point, IProgressReporter progress, CancellationToken cancel)
+    {
+        var sight = await LookAsync(point, cancel);
+        if (CopyPlanner.Decide(point, sight) == CopyAction.Leave)
+        {
+            return new CopyResult(point, CopyState.Left, 0, 0, null);
+        }
+
+        var (objects, bytes) = await EnsureAsync(point, sight, progress, cancel);
+        return new CopyResult(point, objects > 0 ? CopyState.Copied : CopyState.Present, objects, bytes, null);
+    }
+
+    /// <summary>Sees to it that a point is there, and what it stands on there: which may be less than here, where the other store made it independent.</summary>
+    private async Task<(long Objects, long Bytes)> EnsureAsync(Manifest point, CopySight sight, IProgressReporter progress, CancellationToken cancel)
+    {
+        if (_done.Contains(point.Key))
+        {
+            return (0, 0);
+        }
+
+        var action = CopyPlanner.Decide(point, sight);
+        var wanted = action == CopyAction.Mend ? sight.Newest! : point;
+        var (objects, bytes) = await EnsureBelowAsync(wanted, progress, cancel);
+        var references = await (wanted.Key == point.Key ? _source : _target).ReadReferencesAsync(wanted, cancel);
+        var own = await CopyObjectsAsync(wanted, references, progress, cancel);
+        (objects, bytes) = (objects + own.Objects, bytes + own.Bytes);
+        if (action == CopyAction.Copy)
+        {
+            await RequireWholeAsync(point, cancel);
+            Checkpoints.Pass("copy.copied");
+            var manifest = await _source.Store.GetAsync(point.Key, RepositoryFormat.MaxJson, cancel);
+            ManifestCodec.Read(manifest, point.Key);
+            await _target.Store.PutAsync(point.Key, new ReadOnlySequence<byte>(manifest), cancel);
+            Checkpoints.Pass("copy.committed");
+
+            // A collection that had begun before us may have taken an object between our look and the commit.
+            _there.Clear();
+            var again = await CopyObjectsAsync(point, references, progress, cancel);
+            (objects, bytes) = (objects + 1 + again.Objects, bytes + manifest.Length + again.Bytes);
+        }
+
+        _done.Add(point.Key);
+        return (objects, bytes);
+    }
+
+    private async Task<(long Objects, long Bytes)> EnsureBelowAsync(Manifest point, IProgressReporter progress, CancellationToken cancel)
+    {
+        if (point.Needs is not { } below)
+        {
+            return (0, 0);
+        }
+
+        var found = await _source.FindNewestAsync(below.Disk, below.Point, cancel)
+            ?? throw RepositoryFormat.Corrupt(point.Key, $"stands on point {below.Point}, which is missing");
+        var sight = await LookAsync(found, cancel);
+        return CopyPlanner.Decide(found, sight) == CopyAction.Leave
+            ? throw new RbdBackupException(
+                ErrorKind.Refused, $"point {point.Point} stands on point {below.Point}, which was removed in {_target.Store.Url}",
+                $"Run 'rbdbackup consolidate {point.Point}', then copy it: it stands alone then.")
+            : await EnsureAsync(found, sight, progress, cancel);
+    }
+
+    private async Task<(long Objects, long Bytes)> CopyObjectsAsync(Manifest point, ReferenceList references, IProgressReporter progress, CancellationToken cancel)
+    {
+        var digests = new[] { point.Plan, point.Index, point.References }.ToDictionary(r => r.Key, r => r.Sha256);
+        var (lacking, total) = (new List<(string Key, long Length)>(), 0L);
+        foreach (var key in CopyPlanner.Order(point, references).Distinct())
+        {
+            var (here, there) = (await _here.FindAsync(key, cancel), await _there.FindAsync(key, cancel));
+            if (here is not { } length)
+            {
+                // The other store's own index, of a revision that only it has.
+                _ = there ?? throw RepositoryFormat.Corrupt(key, "is missing, and its point needs it");
+                continue;
+            }
+
+            if (there is { } other && other != length)
+            {
+                throw new RbdBackupException(
+                    ErrorKind.Corrupt, $"{key} has {other} bytes in {_target.Store.Url} and {length} here; every key is written once",
+                    "Find out which is right ('rbdbackup verify --data' on both stores), delete the other one, and copy again.");
+            }
+
+            if (there is null)
+            {
+                lacking.Add((key, length));
+                total += length;
+            }
+        }
+
+        // Segments first, all of them, then what names them.
+        var done = 0L;
+        foreach (var step in lacking.GroupBy(o => o.Key == point.References.Key ? 2 : Keys.TryParseSegment(o.Key) is null ? 1 : 0).OrderBy(g => g.Key))
+        {
+            var parallelism = new ParallelOptions { MaxDegreeOfParallelism = _parallel, CancellationToken = cancel };
+            await Parallel.ForEachAsync(step, parallelism, async (o, ct) =>
+            {
+                await _copier.CopyAsync(o.Key, o.Length, digests.GetValueOrDefault(o.Key), ct);
+                Checkpoints.Pass("copy.object");
+                progress.Report("copy", Interlocked.Add(ref done, o.Length), total, "By");
+            });
+        }
+
+        if (lacking.Count > 0)
+        {
+            _there.Clear();
+        }
+
+        return (lacking.Count, total);
+    }
+
+    /// <summary>Before the commit: the point can be read there, from what is there alone.</summary>
+    private async Task RequireWholeAsync(Manifest point, CancellationToken cancel)
+    {
+        var (findings, chain) = (new Findings(), await _target.ReadChainAsync(point, cancel));
+        await new StructureCheck(_target, _there).CheckAsync([point], findings, cancel);
+        await new DataCheck(_target, _there, new FrameProver(_target), _parallel).CheckReachAsync(chain, findings, IProgressReporter.None, cancel);
+        if (findings.Count > 0)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Corrupt, $"the copy of point {point.Point} is not whole: {findings.First[0].Where} {findings.First[0].What}", "Run the copy again.");
+        }
+    }
+
+    private async Task<CopySight> LookAsync(Manifest point, CancellationToken cancel)
+    {
+        var voided = await _target.Store.StatAsync(Keys.Aborted(point.Disk.Key, point.Point), cancel) is not null;
+        return new CopySight(voided, voided ? null : await _target.FindNewestAsync(point, cancel));
+    }
+
+    private void Forget()
+    {
+        _here.Clear();
+        _there.Clear();
+    }
+}
