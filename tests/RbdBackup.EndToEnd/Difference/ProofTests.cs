@@ -62,11 +62,11 @@ public sealed class ProofTests(Mini mini) : IClassFixture<Mini>
     [InlineData(false)]
     public async Task A_snapshot_that_is_removed_under_the_export_drops_the_attempt(bool ofBase)
     {
-        // Slow enough that the snapshot goes while the export runs: a rate that lets 2 MiB pass in about 4 s.
-        await using var scene = new Scene(await mini.CreateAsync(Size), "backup.throttle=512KiB/s");
+        // Slow enough that the snapshot goes while the export runs: three reads of 4 MiB, the last one after 4 s.
+        await using var scene = new Scene(await mini.CreateAsync(12 * Mib), "backup.throttle=2MiB/s");
         await scene.BackupAsync();
         var first = Assert.Single((await scene.Image.InfoAsync()).Snapshots);
-        await scene.Image.FillAsync(0, 2 * Mib, 2);
+        await scene.Image.FillAsync(0, 12 * Mib, 2);
         var running = scene.Sandbox.RunAsync("backup", "image", $"{scene.Image}");
 
         // The plan is stored between the snapshot and the first read.
