@@ -19,6 +19,7 @@ internal static class AllCommands
         PinCommand.CreateUnpin(),
         RotateCommand.Create(),
         RotateCommand.CreateCollect(),
+        CompactCommand.Create(),
         WorkerCommand.Create(),
         WorkerCommand.CreateSchedule(),
         JobsCommand.Create(),

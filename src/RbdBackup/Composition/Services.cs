@@ -3,6 +3,7 @@ using RbdBackup.Ceph;
 using RbdBackup.Cli;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Backup;
+using RbdBackup.Core.Compact;
 using RbdBackup.Core.Consolidate;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -66,6 +67,12 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     /// <summary>Removes points that are named.</summary>
     public static PruneRunner Prune(PointRepository repository) => new(repository, Remover(repository));
+
+    /// <summary>Writes again what is still shown of segments that are mostly dead.</summary>
+    /// <param name="repository">The repository.</param>
+    /// <param name="percent">The share below which that is; null: as configured.</param>
+    public CompactRunner Compact(PointRepository repository, int? percent) =>
+        new(repository, new CompactOptions((percent ?? settings.Rotation.CompactBelow) / 100.0, BackupOptions.Cut, settings.Jobs.Deadline));
 
     /// <summary>Collects what no point refers to.</summary>
     public GarbageCollector Collect(PointRepository repository) =>

@@ -1,3 +1,4 @@
+using RbdBackup.Core.Compact;
 using RbdBackup.Core.Consolidate;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -16,6 +17,7 @@ internal sealed class History : IAsyncDisposable
     private readonly TestRepository _test;
     private readonly Consolidator _consolidator;
     private readonly PruneRunner _prune;
+    private readonly MergedLayout? _layout;
     private readonly List<(PointId Point, string Disk, byte[] Image)> _points = [];
     private readonly List<string> _log = [];
     private byte[] _image;
@@ -23,7 +25,8 @@ internal sealed class History : IAsyncDisposable
     private History(TestRepository test, int seed)
     {
         (_test, _random) = (test, new Random(seed));
-        _consolidator = new Consolidator(test.Repository, _random.Next(3) switch { 0 => new MergedLayout(16 << 10, 200), 1 => new MergedLayout(64 << 10, 1000), _ => null });
+        _layout = _random.Next(3) switch { 0 => new MergedLayout(16 << 10, 200), 1 => new MergedLayout(64 << 10, 1000), _ => null };
+        _consolidator = new Consolidator(test.Repository, _layout);
         _prune = new PruneRunner(test.Repository, new PointRemover(test.Repository, _consolidator));
         _image = Images.Random(_random, _random.Next(20, 200) * 1024);
     }
@@ -40,10 +43,13 @@ internal sealed class History : IAsyncDisposable
     {
         for (var n = 0; n < steps; n++)
         {
-            await StepAsync(_random.Next(20));
+            await StepAsync(_random.Next(22));
         }
 
         await BackUpAsync();
+        await CheckAsync();
+        await CollectAllAsync();
+        await CompactAsync();
         await CheckAsync();
         await CollectAllAsync();
         await CheckAsync();
@@ -82,6 +88,9 @@ internal sealed class History : IAsyncDisposable
             case 18:
                 await CollectAsync();
                 break;
+            case > 19:
+                await CompactAsync();
+                break;
         }
     }
 
@@ -105,6 +114,18 @@ internal sealed class History : IAsyncDisposable
         var plan = await _prune.RunAsync(new PruneAsk(doomed, true, true, false), e => throw e, IProgressReporter.None, CancellationToken.None);
         _points.RemoveAll(p => doomed.Contains(p.Point));
         _log.Add($"prune {string.Join(", ", doomed)}; consolidated {string.Join(", ", plan.Consolidate.Select(p => p.Point))}");
+    }
+
+    private async Task CompactAsync()
+    {
+        var options = new CompactOptions(_random.Next(1, 11) / 10.0, new CutParameters(_random.Next(2, 6) * 8192, 8192, 4096), Options.JobDeadline, MinGain: 0);
+        var layout = _random.Next(4) == 0 ? new MergedLayout(32 << 10, 500) : _layout;
+        var done = new CompactRunner(_test.Repository, options, layout).RunAsync(false, e => throw e, IProgressReporter.None, CancellationToken.None);
+        await foreach (var result in done)
+        {
+            Assert.True(result.Error is null, $"{result.Error}");
+            _log.Add($"compact below {options.MinLive}: {string.Join(", ", result.Points.Select(p => $"{p.Point} (was {p.Revision})"))}, {result.Plan.Segments.Count} segments");
+        }
     }
 
     private async Task CollectAsync()
