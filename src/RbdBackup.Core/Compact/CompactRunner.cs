@@ -33,7 +33,7 @@ public sealed class CompactRunner(PointRepository repository, CompactOptions opt
 {
     /// <summary>Compacts, disk by disk; disks whose points share data go together.</summary>
     /// <param name="dryRun">Only says what would be done.</param>
-    /// <param name="onDamaged">Told of each manifest that can't be read; it is passed over.</param>
+    /// <param name="onDamaged">Told of each manifest, or references, that can't be read; the point is passed over.</param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancel">Ends the work; what was being done is changed nowhere.</param>
     public async IAsyncEnumerable<CompactResult> RunAsync(
@@ -43,15 +43,29 @@ public sealed class CompactRunner(PointRepository repository, CompactOptions opt
         var groups = new SharedData(living);
         await foreach (var point in repository.ReadAllAsync(Keys.PointsPrefix, onDamaged, cancel))
         {
-            if (point.HasMergedIndex)
+            if (point.HasMergedIndex && await TryReadReferencesAsync(point, onDamaged, cancel) is { } references)
             {
-                groups.Add(point, await repository.ReadReferencesAsync(point, cancel));
+                groups.Add(point, references);
             }
         }
 
         foreach (var group in groups.Groups())
         {
             yield return await TryCompactAsync(group, living, dryRun, progress, cancel);
+        }
+    }
+
+    /// <summary>What a point refers to. One whose references are damaged keeps all that it needs: gc deletes nothing as long as they are.</summary>
+    private async Task<ReferenceList?> TryReadReferencesAsync(Manifest point, Action<RbdBackupException> onDamaged, CancellationToken cancel)
+    {
+        try
+        {
+            return await repository.ReadReferencesAsync(point, cancel);
+        }
+        catch (RbdBackupException e) when (e.Kind is ErrorKind.Corrupt or ErrorKind.NotFound)
+        {
+            onDamaged(e);
+            return null;
         }
     }
 

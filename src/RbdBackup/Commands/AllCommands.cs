@@ -13,6 +13,7 @@ internal static class AllCommands
         ListCommand.Create(),
         ListCommand.CreateShow(),
         ExportCommand.Create(),
+        ImportCommand.Create(),
         PruneCommand.CreateConsolidate(),
         PruneCommand.Create(),
         PinCommand.Create(),

@@ -5,6 +5,7 @@ using RbdBackup.Configuration;
 using RbdBackup.Core.Backup;
 using RbdBackup.Core.Compact;
 using RbdBackup.Core.Consolidate;
+using RbdBackup.Core.Import;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -67,6 +68,10 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     /// <summary>Removes points that are named.</summary>
     public static PruneRunner Prune(PointRepository repository) => new(repository, Remover(repository));
+
+    /// <summary>Makes points of files.</summary>
+    public ImportRunner Import(PointRepository repository) =>
+        new(repository, new ImportOptions(BackupOptions.Cut, settings.Repository.Uploads, settings.Repository.PlanExtents, settings.Jobs.Deadline, Tool));
 
     /// <summary>Writes again what is still shown of segments that are mostly dead.</summary>
     /// <param name="repository">The repository.</param>
