@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Requests;
 
@@ -161,7 +162,17 @@ public sealed record Manifest
 
     /// <summary>Its own key.</summary>
     public string Key => Keys.Manifest(Disk.Key, Point, Revision, Attempt, Kind, StoredBytes);
+
+    /// <summary>Where an imported point comes from; null for all others. Cluster, pool and image of such a point are not known.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ImportedDiff? Imported { get; init; }
 }
+
+/// <summary>The diff that a point was imported from.</summary>
+/// <param name="FromSnap">The snapshot that it started from; null for a full.</param>
+/// <param name="ToSnap">The snapshot that it led to; null where it named none, and then no other diff follows.</param>
+/// <param name="Xxh128">The XXH128 of all its bytes, in hexadecimal: the same file is not imported twice.</param>
+public sealed record ImportedDiff(string? FromSnap, string? ToSnap, string Xxh128);
 
 /// <summary>A run of consecutive segments that a point refers to.</summary>
 /// <param name="Point">The point that the segments were written for.</param>

@@ -17,7 +17,7 @@ public sealed class SegmentStore(PointRepository repository, PointId point, Atte
         var offset = 0L;
         foreach (var frame in frames)
         {
-            var length = frame.Length + (sealer is null ? 0 : SealedFrame.Overhead);
+            var length = StoredLength(repository, frame);
             content.AddRange(sealer is null ? frame.Bytes.Pieces : [sealer.Seal((uint)locations.Count, offset, frame.Bytes.Pieces, frame.Length)]);
             locations.Add(new FrameLocation(offset, length));
             offset += length;
@@ -42,6 +42,9 @@ public sealed class SegmentStore(PointRepository repository, PointId point, Atte
         await repository.Store.PutAsync(Keys.Segment(point, cut.Number, attempt), stored, cancel);
         return Stored(footer, stored.Length);
     }
+
+    /// <summary>How many bytes a frame takes in its segment, sealed where the repository is.</summary>
+    public static int StoredLength(PointRepository repository, StoredFrame frame) => frame.Length + (repository.Seal is null ? 0 : SealedFrame.Overhead);
 
     /// <summary>Reads a segment's footer, and says where it starts.</summary>
     /// <param name="repository">The repository.</param>

@@ -26,6 +26,9 @@ public sealed class CliHost : InvocationConfiguration
     /// <summary>Opens standard output for bytes.</summary>
     public Func<Stream> OpenBinaryOutput { get; init; } = () => Stream.Null;
 
+    /// <summary>Opens standard input for bytes.</summary>
+    public Func<Stream> OpenBinaryInput { get; init; } = () => Stream.Null;
+
     /// <summary>The environment's variables.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
@@ -38,6 +41,7 @@ public sealed class CliHost : InvocationConfiguration
         OutputIsTerminal = !Console.IsOutputRedirected,
         ErrorIsTerminal = !Console.IsErrorRedirected,
         OpenBinaryOutput = Console.OpenStandardOutput,
+        OpenBinaryInput = Console.OpenStandardInput,
         Environment = System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .ToDictionary(v => (string)v.Key, v => (string?)v.Value ?? ""),
     };

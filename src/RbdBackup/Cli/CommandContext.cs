@@ -46,6 +46,9 @@ public sealed class CommandContext : IDisposable
     /// <summary>The clock.</summary>
     public TimeProvider Time => _host.Time;
 
+    /// <summary>Opens standard input for bytes.</summary>
+    public Stream OpenBinaryInput() => _host.OpenBinaryInput();
+
     /// <summary>The configuration with its origins.</summary>
     public LoadedConfiguration Configuration => _configuration.Value;
 

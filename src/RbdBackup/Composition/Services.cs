@@ -3,8 +3,10 @@ using RbdBackup.Ceph;
 using RbdBackup.Cli;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Backup;
+using RbdBackup.Core.Compact;
 using RbdBackup.Core.Consolidate;
 using RbdBackup.Core.Copy;
+using RbdBackup.Core.Import;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -79,6 +81,16 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     /// <summary>Removes points that are named.</summary>
     public static PruneRunner Prune(PointRepository repository) => new(repository, Remover(repository));
+
+    /// <summary>Makes points of files.</summary>
+    public ImportRunner Import(PointRepository repository) =>
+        new(repository, new ImportOptions(BackupOptions.Cut, settings.Repository.Uploads, settings.Repository.PlanExtents, settings.Jobs.Deadline, Tool));
+
+    /// <summary>Writes again what is still shown of segments that are mostly dead.</summary>
+    /// <param name="repository">The repository.</param>
+    /// <param name="percent">The share below which that is; null: as configured.</param>
+    public CompactRunner Compact(PointRepository repository, int? percent) =>
+        new(repository, new CompactOptions((percent ?? settings.Rotation.CompactBelow) / 100.0, BackupOptions.Cut, settings.Jobs.Deadline));
 
     /// <summary>Collects what no point refers to.</summary>
     public GarbageCollector Collect(PointRepository repository) =>

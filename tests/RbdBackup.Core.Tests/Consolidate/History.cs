@@ -1,3 +1,4 @@
+using RbdBackup.Core.Compact;
 using RbdBackup.Core.Consolidate;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -18,6 +19,7 @@ internal sealed class History : IAsyncDisposable
     private readonly TestRepository _test;
     private readonly Consolidator _consolidator;
     private readonly PruneRunner _prune;
+    private readonly MergedLayout? _layout;
     private readonly List<(PointId Point, string Disk, byte[] Image)> _points = [];
     private readonly List<string> _log = [];
     private byte[] _image;
@@ -25,7 +27,8 @@ internal sealed class History : IAsyncDisposable
     private History(TestRepository test, int seed, string? secret)
     {
         (_test, _random, _secret) = (test, new Random(seed), secret);
-        _consolidator = new Consolidator(test.Repository, _random.Next(3) switch { 0 => new MergedLayout(16 << 10, 200), 1 => new MergedLayout(64 << 10, 1000), _ => null });
+        _layout = _random.Next(3) switch { 0 => new MergedLayout(16 << 10, 200), 1 => new MergedLayout(64 << 10, 1000), _ => null };
+        _consolidator = new Consolidator(test.Repository, _layout);
         _prune = new PruneRunner(test.Repository, new PointRemover(test.Repository, _consolidator));
         _image = Images.Random(_random, _random.Next(20, 200) * 1024);
     }
@@ -46,10 +49,13 @@ internal sealed class History : IAsyncDisposable
     {
         for (var n = 0; n < steps; n++)
         {
-            await StepAsync(_random.Next(20));
+            await StepAsync(_random.Next(22));
         }
 
         await BackUpAsync();
+        await CheckAsync();
+        await CollectAllAsync();
+        await CompactAsync();
         await CheckAsync();
         await CollectAllAsync();
         await CheckAsync();
@@ -92,6 +98,9 @@ internal sealed class History : IAsyncDisposable
                 var rotated = await new KeyManager(_test.Repository).RotateAsync(false, IProgressReporter.None, CancellationToken.None);
                 _log.Add($"rotate the master key: {rotated}");
                 break;
+            case > 19:
+                await CompactAsync();
+                break;
         }
     }
 
@@ -115,6 +124,18 @@ internal sealed class History : IAsyncDisposable
         var plan = await _prune.RunAsync(new PruneAsk(doomed, true, true, false), e => throw e, IProgressReporter.None, CancellationToken.None);
         _points.RemoveAll(p => doomed.Contains(p.Point));
         _log.Add($"prune {string.Join(", ", doomed)}; consolidated {string.Join(", ", plan.Consolidate.Select(p => p.Point))}");
+    }
+
+    private async Task CompactAsync()
+    {
+        var options = new CompactOptions(_random.Next(1, 11) / 10.0, new CutParameters(_random.Next(2, 6) * 8192, 8192, 4096), Options.JobDeadline, MinGain: 0);
+        var layout = _random.Next(4) == 0 ? new MergedLayout(32 << 10, 500) : _layout;
+        var done = new CompactRunner(_test.Repository, options, layout).RunAsync(false, e => throw e, IProgressReporter.None, CancellationToken.None);
+        await foreach (var result in done)
+        {
+            Assert.True(result.Error is null, $"{result.Error}");
+            _log.Add($"compact below {options.MinLive}: {string.Join(", ", result.Points.Select(p => $"{p.Point} (was {p.Revision})"))}, {result.Plan.Segments.Count} segments");
+        }
     }
 
     private async Task CollectAsync()

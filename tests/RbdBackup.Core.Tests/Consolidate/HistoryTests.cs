@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace RbdBackup.Core.Tests.Consolidate;
 
-/// <summary>Random histories of writes, discards, rollbacks, resizes, restores, fulls, prunes, consolidations and collections, judged by arrays.</summary>
+/// <summary>Random histories of writes, discards, rollbacks, resizes, restores, fulls, prunes, consolidations, compactions and collections, judged by arrays.</summary>
 public sealed class HistoryTests
 {
     // RBDBACKUP_HISTORIES=10000 is 'make soak'; RBDBACKUP_HISTORY=SEED is one that failed.

@@ -39,6 +39,11 @@ public sealed record RotationSettings
     public required int FullEvery { get; init; }
 
     [Option(
+        "50", "Of which segments 'compact' writes again what is still shown: those of which less than this is shown, in percent. Only data that points left which are gone.",
+        Min = "1", Max = "100")]
+    public required int CompactBelow { get; init; }
+
+    [Option(
         "36h",
         "How long gc waits between writing down what looks unused and deleting it. Longer than the longest job ([jobs] deadline) by an "
             + "hour at least.",
