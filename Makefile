@@ -9,7 +9,7 @@ DOTNET := . tests/environment.sh && dotnet
 build: ## build the command; it is at bin/rbdbackup
 	@$(DOTNET) publish src/RbdBackup --configuration Release $(AHEAD) --output .build/publish --nologo --verbosity quiet
 	@mkdir -p bin && ln -sfn ../.build/publish/rbdbackup bin/rbdbackup
-	@echo "bin/rbdbackup is version $$(bin/rbdbackup --version)"
+	@version=$$(bin/rbdbackup --version) && echo "bin/rbdbackup is version $$version"
 
 test: ## run every test, against real servers that are started and stopped
 	@tests/run
