@@ -78,7 +78,9 @@ public sealed class Sandbox : IDisposable
     public Process Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var command = Path.ChangeExtension(typeof(RbdBackupCommandLine).Assembly.Location, null);
-        var start = new ProcessStartInfo(command, [.. arguments, "--config-file", ConfigFile, "--json"])
+
+        // Tests that run in the background of a shell have SIGINT ignored, and so would have what they start.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", command, .. arguments, "--config-file", ConfigFile, "--json"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
