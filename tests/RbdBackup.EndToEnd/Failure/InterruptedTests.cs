@@ -68,14 +68,19 @@ public sealed class InterruptedTests(Mini mini) : IClassFixture<Mini>
         await using var image = await mini.CreateAsync(Size);
         await image.FillAsync(0, Size / 2, seed: 1);
         var point = (await sandbox.DoAsync("backup", "image", image.ToString())).GetProperty("id").GetString()!;
-        using var process = sandbox.Start("verify", point, "--restore");
+
+        // In a namespace of its own: other tests have scratch images, too.
+        var ns = $"vms/{Mini.NewName()}";
+        await Tool.RbdAsync("namespace", "create", ns);
+        using var process = sandbox.Start("verify", point, "--restore", "--scratch", ns);
 
         // The comparison is held back, so that it is under way for some seconds.
-        await WaitForAsync(() => Tool.RbdAsync("ls", "vms").GetAwaiter().GetResult().Contains(".verify", StringComparison.Ordinal));
+        await WaitForAsync(() => Tool.RbdAsync("ls", ns).GetAwaiter().GetResult().Contains(".verify", StringComparison.Ordinal));
         await Tool.RunAsync("kill", "-TERM", $"{process.Id}");
         await process.WaitForExitAsync();
         Assert.Equal(130, process.ExitCode);
-        Assert.DoesNotContain(".verify", await Tool.RbdAsync("ls", "vms"), StringComparison.Ordinal);
+        Assert.Equal("", await Tool.RbdAsync("ls", ns));
+        await Tool.RbdAsync("namespace", "remove", ns);
         Assert.Empty(Directory.EnumerateFiles(sandbox.StoreFolder, "*.restore.*", SearchOption.AllDirectories));
     }
 

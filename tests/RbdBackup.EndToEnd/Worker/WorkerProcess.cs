@@ -47,6 +47,17 @@ internal sealed class WorkerProcess : IAsyncDisposable
         return worker;
     }
 
+    private string Log
+    {
+        get
+        {
+            lock (_log)
+            {
+                return _log.ToString();
+            }
+        }
+    }
+
     public bool HasExited => _process.HasExited;
 
     /// <summary>Waits for a condition; fails with the worker's log.</summary>
@@ -54,7 +65,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
     {
         for (var from = Stopwatch.StartNew(); !await holds();)
         {
-            Assert.True(from.Elapsed < Patience, $"waited in vain for {what}; the worker's log:\n{worker._log}");
+            Assert.True(from.Elapsed < Patience, $"waited in vain for {what}; the worker's log:\n{worker.Log}");
             await Task.Delay(200);
         }
     }
@@ -115,9 +126,6 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     private bool Has(string text)
     {
-        lock (_log)
-        {
-            return _log.ToString().Contains(text, StringComparison.Ordinal);
-        }
+        return Log.Contains(text, StringComparison.Ordinal);
     }
 }
