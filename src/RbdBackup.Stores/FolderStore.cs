@@ -17,10 +17,6 @@ public sealed class FolderStore : IObjectStore, IStoreProbe
     private const UnixFileMode FileMode640 = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
     private const UnixFileMode FolderMode750 = FileMode640 | UnixFileMode.UserExecute | UnixFileMode.GroupExecute;
 
-    // A segment comes in many small pieces and some large ones: written together, in one call each some MiB.
-    private const int MaxPieces = 512;
-    private const int WriteAtOnce = 4 << 20;
-
     /// <summary>A temporary file lives for the seconds of one upload; this leaves room for clocks that differ between machines.</summary>
     private static readonly TimeSpan TemporaryLifetime = TimeSpan.FromDays(1);
 
@@ -195,29 +191,9 @@ public sealed class FolderStore : IObjectStore, IStoreProbe
             BufferSize = 0,
             UnixCreateMode = FileMode640,
         });
-        var (offset, together, length) = (0L, new List<ReadOnlyMemory<byte>>(MaxPieces), 0);
-        foreach (var part in content)
-        {
-            together.Add(part);
-            length += part.Length;
-            if (together.Count == MaxPieces || length >= WriteAtOnce)
-            {
-                Flush();
-            }
-        }
-
-        Flush();
+        FileContent.Write(file.SafeFileHandle, content, cancel);
         file.Flush(flushToDisk: true);
         cancel.ThrowIfCancellationRequested();
-
-        void Flush()
-        {
-            cancel.ThrowIfCancellationRequested();
-            RandomAccess.Write(file.SafeFileHandle, together, offset);
-            offset += length;
-            together.Clear();
-            length = 0;
-        }
     }
 
     /// <summary>Gives the finished file its name. A deletion may remove the folder, empty for a moment, under us: then it is made again.</summary>

@@ -29,6 +29,21 @@ public sealed class FolderStoreTests : StoreContract
         Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(path) & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite));
     }
 
+    [Theory]
+    [InlineData((1 << 20) - 1)]
+    [InlineData(1 << 20)]
+    [InlineData((1 << 20) + 1)]
+    [InlineData(2 << 20)]
+    [InlineData((4 << 20) + 4095)]
+    [InlineData((4 << 20) + 4097)]
+    public async Task What_goes_past_the_cache_is_there_to_its_last_byte(int length)
+    {
+        var bytes = Bytes(length);
+        await Store.PutAsync("k", Sequence(bytes, 777_777), None);
+        Assert.Equal(bytes, await File.ReadAllBytesAsync(Path.Combine(_folder, "k")));
+        Assert.Equal(bytes, await Store.GetAsync("k", length, None));
+    }
+
     [Fact]
     public async Task A_missing_folder_is_not_made()
     {

@@ -257,7 +257,7 @@ public abstract class StoreContract : IAsyncLifetime
     private Func<string, bool> Fits(IReadOnlyCollection<string> others) => key => KeysMayNest
         || !others.Any(other => key.StartsWith(other + '/', StringComparison.Ordinal) || other.StartsWith(key + '/', StringComparison.Ordinal));
 
-    private static ReadOnlySequence<byte> Sequence(byte[] content, int pieceLength)
+    private protected static ReadOnlySequence<byte> Sequence(byte[] content, int pieceLength)
     {
         var first = new Piece(content.AsMemory(0, Math.Min(pieceLength, content.Length)), 0);
         var last = first;
