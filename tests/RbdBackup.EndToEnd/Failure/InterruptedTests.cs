@@ -40,25 +40,16 @@ public sealed class InterruptedTests(Mini mini) : IClassFixture<Mini>
     public async Task A_restore_that_is_stopped_changes_nothing_and_is_finished_by_the_same_command()
     {
         using var sandbox = new Sandbox([.. Killed.Settings, "restore.writes_in_flight=1"]);
-        await using var image = await mini.CreateAsync(64 << 20);
-        for (var at = 0; at < 64; at += 8)
+
+        // In a namespace of its own: other tests restore, too.
+        var ns = Mini.NewName();
+        await Tool.RbdAsync("namespace", "create", $"vms/{ns}");
+        await using (var image = await mini.CreateAsync(64 << 20, @namespace: ns))
         {
-            await image.FillAsync(at << 20, 8 << 20, seed: at);
+            await StopRestoreAsync(sandbox, image);
         }
 
-        var content = await image.ReadAsync();
-        var point = (await sandbox.DoAsync("backup", "image", image.ToString())).GetProperty("id").GetString()!;
-        var before = (await image.InfoAsync()).ImageId;
-        using var process = sandbox.Start("restore", point, "--replace");
-        await WaitForAsync(() => Tool.RbdAsync("ls", "vms").GetAwaiter().GetResult().Contains(".new", StringComparison.Ordinal));
-        await Tool.RunAsync("kill", "-INT", $"{process.Id}");
-        await process.WaitForExitAsync();
-        Assert.Equal(130, process.ExitCode);
-        Assert.Equal(before, (await image.InfoAsync()).ImageId);
-
-        var done = await Killed.AgainAsync(sandbox, "restore", point, "--replace");
-        image.Replaced.Add(done.GetProperty("replaced_image_id").GetString()!);
-        Assert.Equal(content, await image.ReadAsync());
+        await Tool.RbdAsync("namespace", "remove", $"vms/{ns}");
     }
 
     [Fact]
@@ -82,6 +73,28 @@ public sealed class InterruptedTests(Mini mini) : IClassFixture<Mini>
         Assert.Equal("", await Tool.RbdAsync("ls", ns));
         await Tool.RbdAsync("namespace", "remove", ns);
         Assert.Empty(Directory.EnumerateFiles(sandbox.StoreFolder, "*.restore.*", SearchOption.AllDirectories));
+    }
+
+    private static async Task StopRestoreAsync(Sandbox sandbox, TestImage image)
+    {
+        for (var at = 0; at < 64; at += 8)
+        {
+            await image.FillAsync(at << 20, 8 << 20, seed: at);
+        }
+
+        var content = await image.ReadAsync();
+        var point = (await sandbox.DoAsync("backup", "image", image.ToString())).GetProperty("id").GetString()!;
+        var before = (await image.InfoAsync()).ImageId;
+        using var process = sandbox.Start("restore", point, "--replace");
+        await WaitForAsync(() => Tool.RbdAsync("ls", $"vms/{image.Spec.Namespace}").GetAwaiter().GetResult().Contains(".new", StringComparison.Ordinal));
+        await Tool.RunAsync("kill", "-INT", $"{process.Id}");
+        await process.WaitForExitAsync();
+        Assert.Equal(130, process.ExitCode);
+        Assert.Equal(before, (await image.InfoAsync()).ImageId);
+
+        var done = await Killed.AgainAsync(sandbox, "restore", point, "--replace");
+        image.Replaced.Add(done.GetProperty("replaced_image_id").GetString()!);
+        Assert.Equal(content, await image.ReadAsync());
     }
 
     private static async Task WaitForAsync(Func<bool> holds)

@@ -51,6 +51,30 @@ public sealed class SecondSiteTests(Mini mini) : IClassFixture<Mini>
     }
 
     [Fact]
+    public async Task An_empty_cluster_gets_its_disks_back_from_the_store_alone()
+    {
+        await using var scene = new Scene(await mini.CreateAsync(Size));
+        await scene.Image.FillAsync(0, 3 * Mib, 1);
+        await scene.BackupAsync();
+        await scene.Image.FillAsync(Mib, 100_000, 2);
+        await scene.BackupAsync();
+        var (point, content) = scene.Points[^1];
+
+        await using var other = await EmptyCluster.StartAsync();
+        using var machine = new Sandbox(
+        [
+            .. Store($"file://{scene.Sandbox.StoreFolder}"), $"ceph.conf={other.CephConf}", $"ceph.user={Mini.BackupUser}", $"ceph.restore_user={Mini.RestoreUser}",
+        ]);
+        await machine.DoAsync("restore", point, "--to", "vms/restored");
+        var restored = Path.Combine(machine.Folder, "restored");
+        await Tool.RunAsync("rbd", "--conf", other.CephConf, "--name", "client.admin", "export", "vms/restored", restored, "--no-progress");
+        Scene.AssertSame(content, await File.ReadAllBytesAsync(restored), "the image in the other cluster");
+
+        var next = await machine.DoAsync("backup", "image", "vms/restored");
+        Assert.Equal(("increment", point), (next.GetProperty("kind").GetString(), next.GetProperty("base").GetString()));
+    }
+
+    [Fact]
     public async Task A_copy_in_another_store_restores_without_the_first_and_verifies()
     {
         await using var scene = new Scene(await mini.CreateAsync(Size));

@@ -1,0 +1,46 @@
+namespace RbdBackup.EndToEnd;
+
+/// <summary>A second Ceph, with nothing in it, for the time of a test: what is left when the first one burned.</summary>
+public sealed class EmptyCluster : IAsyncDisposable
+{
+    private readonly string _home = Directory.CreateTempSubdirectory("rbdbackup-mini-").FullName;
+
+    private EmptyCluster()
+    {
+    }
+
+    /// <summary>Its configuration, which names its monitor and keyrings.</summary>
+    public string CephConf { get; private set; } = "";
+
+    /// <summary>Starts one; the caller's first cluster runs on.</summary>
+    public static async Task<EmptyCluster> StartAsync()
+    {
+        var cluster = new EmptyCluster();
+        try
+        {
+            await cluster.MiniAsync("up", "ceph");
+            cluster.CephConf = (await Tool.BashAsync("eval \"$(MINI_HOME=$1 \"$2\" env)\"; echo \"$CEPH_CONF\"", cluster._home, Script)).Trim();
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await MiniAsync("down", "--wipe");
+        if (Directory.Exists(_home))
+        {
+            Directory.Delete(_home, recursive: true);
+        }
+    }
+
+    private static string Script { get; } = Path.Combine(TopFolder(AppContext.BaseDirectory), "devstack/mini/mini");
+
+    private static string TopFolder(string below) => File.Exists(Path.Combine(below, "RbdBackup.sln")) ? below : TopFolder(Path.GetDirectoryName(below)!);
+
+    private Task<string> MiniAsync(params string[] arguments) => Tool.RunAsync("env", [$"MINI_HOME={_home}", Script, .. arguments]);
+}
