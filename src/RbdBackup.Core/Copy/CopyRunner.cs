@@ -3,6 +3,7 @@ using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Rotate;
 using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Core.Copy;
@@ -52,6 +53,7 @@ public sealed class CopyRunner
     private readonly ObjectLengths _here;
     private readonly ObjectLengths _there;
     private readonly HashSet<string> _done = [];
+    private KeySet _going = new();
 
     /// <summary>A runner.</summary>
     /// <param name="source">Where points are copied from.</param>
@@ -97,7 +99,7 @@ public sealed class CopyRunner
 
     /// <summary>
     /// Takes back what the other store's gc wrote down as garbage: an object that a killed copy left may be needed again now. It is written down anew, and waits
-    /// a whole grace, if it still is garbage then.
+    /// a whole grace, if it still is garbage then. What a collection is deleting right now is not counted on.
     /// </summary>
     public async Task PrepareAsync(CancellationToken cancel)
     {
@@ -105,6 +107,8 @@ public sealed class CopyRunner
         {
             await _target.Store.DeleteAsync(list.Key, cancel);
         }
+
+        _going = await GarbageLists.ReadAnnouncedAsync(_target, cancel);
     }
 
     /// <summary>Copies a point and all that it stands on.</summary>
@@ -162,6 +166,7 @@ public sealed class CopyRunner
         var wanted = action == CopyAction.Mend ? sight.Newest! : point;
         var (objects, bytes) = await EnsureBelowAsync(wanted, progress, cancel);
         var references = await (wanted.Key == point.Key ? _source : _target).ReadReferencesAsync(wanted, cancel);
+        RequireStaying(action, point, references);
         var own = await CopyObjectsAsync(wanted, references, progress, cancel);
         (objects, bytes) = (objects + own.Objects, bytes + own.Bytes);
         if (action == CopyAction.Copy)
@@ -172,15 +177,22 @@ public sealed class CopyRunner
             ManifestCodec.Read(manifest, point.Key);
             await _target.Store.PutAsync(point.Key, new ReadOnlySequence<byte>(manifest), cancel);
             Checkpoints.Pass("copy.committed");
-
-            // A collection that had begun before us may have taken an object between our look and the commit.
-            _there.Clear();
-            var again = await CopyObjectsAsync(point, references, progress, cancel);
-            (objects, bytes) = (objects + 1 + again.Objects, bytes + manifest.Length + again.Bytes);
+            (objects, bytes) = (objects + 1, bytes + manifest.Length);
         }
 
         _done.Add(point.Key);
         return (objects, bytes);
+    }
+
+    /// <summary>No manifest there names an object that a collection is deleting; this point's shall not be the first.</summary>
+    private void RequireStaying(CopyAction action, Manifest point, ReferenceList references)
+    {
+        if (action == CopyAction.Copy && CopyPlanner.Order(point, references).FirstOrDefault(_going.Contains) is { } going)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Busy, $"a collection in {_target.Store.Url} is deleting {going}, which an earlier copy left and point {point.Point} needs",
+                "Copy it again when that 'gc' has ended; where it was killed, [rotation] grace later and after another one.");
+        }
     }
 
     private async Task<(long Objects, long Bytes)> EnsureBelowAsync(Manifest point, IProgressReporter progress, CancellationToken cancel)

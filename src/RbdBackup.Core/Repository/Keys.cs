@@ -30,6 +30,9 @@ public static class Keys
     /// <summary>Where garbage candidates are written down.</summary>
     public const string GarbagePrefix = "gc/";
 
+    /// <summary>Where collections say what they are about to delete.</summary>
+    public const string CollectingPrefix = "collecting/";
+
     /// <summary>Where finished jobs are.</summary>
     public const string JobsPrefix = "jobs/";
 
@@ -142,12 +145,22 @@ public static class Keys
     public static bool IsPlan(string key) => key.AsSpan(key.LastIndexOf('/') + 1).StartsWith("plan.");
 
     /// <summary>A list of garbage candidates, written down at a time.</summary>
-    public static string Garbage(DateTimeOffset written, AttemptId attempt) => $"{GarbagePrefix}{written.ToUnixTimeMilliseconds():D15}.{attempt}.json";
+    public static string Garbage(DateTimeOffset written, AttemptId attempt) => Timed(GarbagePrefix, written, attempt);
 
     /// <summary>When a list of candidates was written down; null where the key is none.</summary>
-    public static DateTimeOffset? TryParseGarbage(string key) =>
-        key.StartsWith(GarbagePrefix, StringComparison.Ordinal)
-        && long.TryParse(key[GarbagePrefix.Length..].Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
+    public static DateTimeOffset? TryParseGarbage(string key) => TimeOf(GarbagePrefix, key);
+
+    /// <summary>A list of what a collection is about to delete, written down at a time.</summary>
+    public static string Collecting(DateTimeOffset written, AttemptId attempt) => Timed(CollectingPrefix, written, attempt);
+
+    /// <summary>When a list of what a collection is about to delete was written down; null where the key is none.</summary>
+    public static DateTimeOffset? TryParseCollecting(string key) => TimeOf(CollectingPrefix, key);
+
+    private static string Timed(string prefix, DateTimeOffset written, AttemptId attempt) => $"{prefix}{written.ToUnixTimeMilliseconds():D15}.{attempt}.json";
+
+    private static DateTimeOffset? TimeOf(string prefix, string key) =>
+        key.StartsWith(prefix, StringComparison.Ordinal)
+        && long.TryParse(key[prefix.Length..].Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
             ? DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(ms, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()))
             : null;
 

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text.Json;
 using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -26,40 +24,37 @@ public sealed record GarbageResult(int Candidates, int Deleted, long DeletedByte
 /// </summary>
 public sealed class GarbageCollector(PointRepository repository, GarbageOptions options, TimeProvider time)
 {
-    private const int ListLength = 10_000;
-
     /// <summary>Runs both phases: deletes earlier runs' candidates that are ripe, then writes new ones down.</summary>
     /// <exception cref="RbdBackupException">Corrupt: a manifest can't be read; then nothing is deleted, since what it refers to is not known.</exception>
     public async Task<GarbageResult> RunAsync(bool dryRun, IProgressReporter progress, CancellationToken cancel)
     {
-        var (ripe, waiting) = await ReadListsAsync(cancel);
+        var lists = await GarbageLists.ReadAsync(repository, options.Grace, cancel);
         var live = await LiveObjects.ReadAsync(repository, cancel);
-        var (deleted, bytes, found) = (0, 0L, new List<string>());
-        await foreach (var stored in repository.Store.ListAsync(Keys.DataPrefix, cancel))
+        var (deleted, bytes, found, doomed) = (0, 0L, new List<string>(), new List<StoredObject>());
+        await foreach (var stored in repository.Store.ListAsync(Keys.DataPrefix, cancel).Where(s => IsGarbage(s.Key, live)))
         {
-            if (!IsGarbage(stored.Key, live))
+            if (lists.IsRipe(stored.Key))
             {
-                continue;
+                doomed.Add(stored);
             }
-
-            if (ripe.Contains(stored.Key))
-            {
-                await DeleteAsync(stored.Key, dryRun, cancel);
-                Checkpoints.Pass("gc.deleted");
-                progress.Report("collect", ++deleted, 0, "{object}");
-                bytes += stored.Length;
-            }
-            else if (!waiting.Contains(stored.Key))
+            else if (!lists.IsWaiting(stored.Key))
             {
                 found.Add(stored.Key);
             }
+
+            if (doomed.Count == GarbageLists.ListLength)
+            {
+                await DeleteAllAsync();
+            }
         }
+
+        await DeleteAllAsync();
 
         // A reader may be in the middle of an older revision: it goes as data does, and what it alone refers to after it.
         foreach (var older in live.Superseded)
         {
-            found.AddRange(!ripe.Contains(older) && !waiting.Contains(older) ? [older] : []);
-            if (ripe.Contains(older))
+            found.AddRange(!lists.IsRipe(older) && !lists.IsWaiting(older) ? [older] : []);
+            if (lists.IsRipe(older))
             {
                 await DeleteAsync(older, dryRun, cancel);
                 Checkpoints.Pass("gc.superseded");
@@ -75,12 +70,24 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
         await SweepVerifiedAsync(live, dryRun, cancel);
         if (!dryRun)
         {
-            await WriteListsAsync(found, cancel);
-            Checkpoints.Pass("gc.listed");
-            await SweepAsync(Keys.GarbagePrefix, s => IsRipe(s.Key), false, cancel);
+            await lists.EndAsync(found, cancel);
         }
 
         return new GarbageResult(found.Count, deleted, bytes);
+
+        async Task DeleteAllAsync()
+        {
+            var may = doomed.Count > 0 && (dryRun || await lists.AnnounceAsync(doomed.Select(d => d.Key), cancel));
+            foreach (var stored in may ? doomed : [])
+            {
+                await DeleteAsync(stored.Key, dryRun, cancel);
+                Checkpoints.Pass("gc.deleted");
+                progress.Report("collect", ++deleted, 0, "{object}");
+                bytes += stored.Length;
+            }
+
+            doomed.Clear();
+        }
     }
 
     private bool IsOver(PointId point) => time.GetUtcNow() - point.Time > options.JobDeadline + options.Grace;
@@ -149,31 +156,5 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
             newer.RemoveAll(superseded.Contains);
             newer.Add(result);
         }
-    }
-
-    private async Task WriteListsAsync(List<string> candidates, CancellationToken cancel)
-    {
-        foreach (var chunk in candidates.Chunk(ListLength))
-        {
-            var list = new GarbageList(RepositoryFormat.Version, time.GetUtcNow(), chunk);
-            var json = JsonSerializer.SerializeToUtf8Bytes(list, RepositoryJson.Default.GarbageList);
-            await repository.Store.PutAsync(Keys.Garbage(time.GetUtcNow(), AttemptId.New()), new ReadOnlySequence<byte>(json), cancel);
-        }
-    }
-
-    private bool IsRipe(string key) => Keys.TryParseGarbage(key) is { } written && time.GetUtcNow() - written >= options.Grace;
-
-    private async Task<(KeySet Ripe, KeySet Waiting)> ReadListsAsync(CancellationToken cancel)
-    {
-        var (ripe, waiting) = (new KeySet(), new KeySet());
-        await foreach (var stored in repository.Store.ListAsync(Keys.GarbagePrefix, cancel))
-        {
-            var json = await repository.Store.GetAsync(stored.Key, RepositoryFormat.MaxJson, cancel);
-            var list = RepositoryFormat.ReadJson(json, RepositoryJson.Default.GarbageList, stored.Key);
-            (IsRipe(stored.Key) ? ripe : waiting).UnionWith(list.Candidates);
-        }
-
-        // What is in both is ripe: the oldest list that names a key counts, and callers ask that first.
-        return (ripe, waiting);
     }
 }

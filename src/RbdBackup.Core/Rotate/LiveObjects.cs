@@ -33,9 +33,14 @@ internal sealed class LiveObjects
         // Every revision counts: a reader may be in the middle of an older one.
         ManifestKey? highest = null;
         var read = repository.ListAsync(Keys.PointsPrefix, cancel).SelectParallelAsync(
-            PointRepository.ReadsInFlight, async (key, token) => (key, await live.ReadAsync(key.Key, token)), cancel);
-        await foreach (var (key, (manifest, references)) in read.WithCancellation(cancel))
+            PointRepository.ReadsInFlight, async (key, token) => (key, await live.TryReadAsync(key, token)), cancel);
+        await foreach (var (key, found) in read.WithCancellation(cancel))
         {
+            if (found is not var (manifest, references))
+            {
+                continue;
+            }
+
             live.Add(manifest, references);
             if (highest?.Point == key.Point)
             {
@@ -105,6 +110,36 @@ internal sealed class LiveObjects
                 }
             }
         }
+    }
+
+    /// <summary>A manifest that was listed, and its references; null where it was removed rightly since: with its point, or behind a newer revision.</summary>
+    private async Task<(Manifest Manifest, ReferenceList References)?> TryReadAsync(ManifestKey key, CancellationToken cancel)
+    {
+        try
+        {
+            return await ReadAsync(key.Key, cancel);
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            if (await IsGoneAsync(key, cancel))
+            {
+                return null;
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>A listing that lacks its name does not make it gone.</summary>
+    private async Task<bool> IsGoneAsync(ManifestKey key, CancellationToken cancel)
+    {
+        if (await _repository.Store.StatAsync(Keys.Aborted(key.Disk, key.Point), cancel) is not null)
+        {
+            return true;
+        }
+
+        var others = await _repository.ListAsync(Keys.PointPrefix(key.Disk, key.Point), cancel).ToListAsync(cancel);
+        return others.Exists(k => k.Revision >= key.Revision && k.Key != key.Key) && await _repository.Store.StatAsync(key.Key, cancel) is null;
     }
 
     private async Task<(Manifest Manifest, ReferenceList References)> ReadAsync(string key, CancellationToken cancel)

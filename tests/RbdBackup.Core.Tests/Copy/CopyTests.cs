@@ -134,16 +134,76 @@ public sealed class CopyTests : IAsyncLifetime
     [Fact]
     public async Task What_a_killed_copy_left_is_not_taken_by_a_collection_once_it_is_needed()
     {
-        // All but the manifests, so long ago that the other site's gc has it on its list, ripe.
+        await LeaveRipeAsync();
+        await CopyAllAsync();
+        Assert.Equal(0, (await CollectThereAsync()).Deleted);
+        await CheckAsync(_points);
+    }
+
+    [Fact]
+    public async Task What_a_collection_is_deleting_is_not_counted_on()
+    {
+        await LeaveRipeAsync();
+        List<CopyResult> meanwhile = [];
+        _site.OnChange = key =>
+        {
+            if (key.StartsWith(Keys.DataPrefix, StringComparison.Ordinal))
+            {
+                _site.OnChange = _ => { };
+                meanwhile = CopyAllAsync().GetAwaiter().GetResult();
+            }
+        };
+        Assert.True((await CollectThereAsync()).Deleted > 0);
+        Assert.Equal(_points.Count, meanwhile.Count);
+        Assert.All(meanwhile, r => Assert.Equal(CopyState.Failed, r.State));
+        Assert.Contains("is deleting", meanwhile[0].Why, StringComparison.Ordinal);
+        await CheckAsync(_points.Where(p => TherePointsAsync().Result.Contains(p.Point)));
+
+        Assert.All(await CopyAllAsync(), r => Assert.Equal(CopyState.Copied, r.State));
+        await CheckAsync(_points);
+        Assert.Equal((await _test.KeysAsync()).Where(k => !IsHeader(k)), (await KeysAsync()).Where(k => !IsHeader(k)));
+    }
+
+    [Fact]
+    public async Task A_collection_that_a_copy_overtakes_before_it_deletes_leaves_all_alone()
+    {
+        await LeaveRipeAsync();
+        _site.OnChange = key =>
+        {
+            if (key.StartsWith(Keys.CollectingPrefix, StringComparison.Ordinal))
+            {
+                _site.OnChange = _ => { };
+                Assert.All(CopyAllAsync().GetAwaiter().GetResult(), r => Assert.Equal(CopyState.Copied, r.State));
+            }
+        };
+        Assert.Equal(0, (await CollectThereAsync()).Deleted);
+        Assert.Equal(_points.Count, (await TherePointsAsync()).Count);
+        await CheckAsync(_points);
+    }
+
+    [Fact]
+    public async Task A_collection_that_died_while_it_deleted_holds_a_copy_up_for_a_grace()
+    {
+        await LeaveRipeAsync();
+        _site.OnChange = key => _ = key.StartsWith(Keys.DataPrefix, StringComparison.Ordinal) ? throw new KilledException() : 0;
+        await Assert.ThrowsAsync<KilledException>(CollectThereAsync);
+        _site.OnChange = _ => { };
+        Assert.All(await CopyAllAsync(), r => Assert.Equal(CopyState.Failed, r.State));
+        _test.Time.Now += TimeSpan.FromDays(2);
+        await CollectThereAsync();
+        Assert.All(await CopyAllAsync(), r => Assert.Equal(CopyState.Copied, r.State));
+        await CheckAsync(_points);
+    }
+
+    /// <summary>A copy that was killed left all but the manifests, so long ago that the other site's gc will delete it.</summary>
+    private async Task LeaveRipeAsync()
+    {
         _site.OnChange = key => _ = Keys.TryParseManifest(key) is null ? 0 : throw new KilledException();
         await Record.ExceptionAsync(CopyAllAsync);
         _site.OnChange = _ => { };
         _test.Time.Now += TimeSpan.FromDays(30);
         Assert.True((await CollectThereAsync()).Candidates > 0);
         _test.Time.Now += TimeSpan.FromDays(3);
-        await CopyAllAsync();
-        Assert.Equal(0, (await CollectThereAsync()).Deleted);
-        await CheckAsync(_points);
     }
 
     [Fact]

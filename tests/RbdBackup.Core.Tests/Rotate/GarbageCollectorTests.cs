@@ -113,6 +113,59 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_point_that_goes_while_manifests_are_read_does_not_stop_the_collection()
+    {
+        var old = await AddAsync();
+        _test.Time.Now += TimeSpan.FromDays(10);
+        var present = await AddAsync();
+        var listed = 0;
+        _test.Store.Hidden = key =>
+        {
+            // The first listing looks for marks, the second one names the manifests that are then read.
+            if (Keys.TryParseManifest(key)?.Point == old.Point && ++listed == 2)
+            {
+                RotateAsync().GetAwaiter().GetResult();
+            }
+
+            return false;
+        };
+        await CollectAsync();
+        Assert.True(listed >= 2);
+        _test.Store.Hidden = _ => false;
+        _test.Time.Now += Options.Grace;
+        await CollectAsync();
+        _test.Time.Now += Options.Grace;
+        await CollectAsync();
+        Assert.All(await _test.KeysAsync(Keys.DataPrefix), k => Assert.Equal(present.Point, Keys.PointOfData(k)));
+        Assert.Equal(_image, await Images.ApplyAsync([], await _test.ExportAsync(present)));
+    }
+
+    [Fact]
+    public async Task Another_collection_that_takes_the_lists_away_does_not_stop_it()
+    {
+        var point = await AddAsync();
+        await _test.PutPlanAsync(_test.Head(1) with { Point = point.Point }, [], AttemptId.New());
+        Assert.Equal(1, (await CollectAsync()).Candidates);
+        _test.Time.Now += Options.Grace;
+        var overtaken = false;
+        _test.Store.Hidden = key =>
+        {
+            if (!overtaken && Keys.TryParseGarbage(key) is not null)
+            {
+                overtaken = true;
+                Assert.Equal(1, CollectAsync().GetAwaiter().GetResult().Deleted);
+            }
+
+            return false;
+        };
+        Assert.Equal(new GarbageResult(0, 0, 0), await CollectAsync());
+        Assert.True(overtaken);
+        Assert.Empty(await _test.KeysAsync(Keys.GarbagePrefix));
+        Assert.Empty(await _test.KeysAsync(Keys.CollectingPrefix));
+        Assert.Equal(_image, await Images.ApplyAsync([], await _test.ExportAsync(point)));
+    }
+
+    [Fact]
     public async Task Killed_at_any_change_and_run_again_it_ends_right()
     {
         for (var n = 1; ; n++)
