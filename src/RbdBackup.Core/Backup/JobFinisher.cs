@@ -20,7 +20,12 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
         (Manifest? Answered, JobRecord? Resume) found = (null, null);
         foreach (var job in records)
         {
-            if (committed.TryGetValue(job.Point, out var manifest))
+            if (committed.TryGetValue(job.Point, out var manifest) && await IsBaseGoneAsync(manifest, cancel))
+            {
+                // The run that committed it died before it had looked at its base again: it was nobody's point yet.
+                await GiveUpAsync(info.Spec, job, JobState.Failed, "its base was removed from the repository while it was committed", cancel);
+            }
+            else if (manifest is not null)
             {
                 await ReleaseAsync(info.Spec, job, manifest, cancel);
                 found.Answered = job.RequestKeys.Intersect(ask.RequestKeys).Any() ? manifest : found.Answered;
@@ -42,6 +47,9 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
         await SweepAsync(info, committed.Keys.Concat(records.Select(j => j.Point)).ToHashSet(), cancel);
         return found.Answered is null && await IsStaleAsync(ask, records, cancel) ? (Newest(info, committed), null) : found;
     }
+
+    private async Task<bool> IsBaseGoneAsync(Manifest manifest, CancellationToken cancel) =>
+        manifest.Needs is { } below && await repository.Store.StatAsync(Keys.Aborted(below.Disk, below.Point), cancel) is not null;
 
     /// <summary>True where the ask was read from records that somebody else has dealt with since.</summary>
     private async Task<bool> IsStaleAsync(BackupAsk ask, IReadOnlyList<JobRecord> records, CancellationToken cancel) =>

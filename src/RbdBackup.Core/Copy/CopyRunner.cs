@@ -202,7 +202,7 @@ public sealed class CopyRunner
             return (0, 0);
         }
 
-        var found = await _source.FindNewestAsync(below.Disk, below.Point, cancel)
+        var found = await _source.FindNewestAsync(below.Disk, below.Point, cancel) ?? await _source.ReadVoidedAsync(below, cancel)
             ?? throw RepositoryFormat.Corrupt(point.Key, $"stands on point {below.Point}, which is missing");
         var sight = await LookAsync(found, cancel);
         return CopyPlanner.Decide(found, sight) == CopyAction.Leave

@@ -163,6 +163,13 @@ public sealed partial class PointRepository
                 continue;
             }
 
+            found ??= chain.TrueForAll(m => m.Point != wanted.Point) ? await ReadVoidedAsync(wanted, cancel) : null;
+            if (found is null && (await FindNewestAsync(point, cancel) ?? throw Removed(point)) is var top && top.Revision > chain[0].Revision)
+            {
+                (chain, disks) = ([top], []);
+                continue;
+            }
+
             chain.Add(found ?? throw new RbdBackupException(
                 ErrorKind.Corrupt, $"point {point.Point} of {point.Disk.Spec} stands on point {wanted.Point}, which is missing or damaged",
                 "'rbdbackup list' shows other points; make a new full backup with 'backup --full'."));
@@ -171,6 +178,24 @@ public sealed partial class PointRepository
         chain.Reverse();
         return chain;
     }
+
+    /// <summary>
+    /// The newest revision of a point that was voided, and whose manifests are still there: a removal that was killed in the middle. What was committed on it right
+    /// before still reads it; null where there is none.
+    /// </summary>
+    internal async Task<Manifest?> ReadVoidedAsync(PointBase wanted, CancellationToken cancel)
+    {
+        var revisions = new List<ManifestKey>();
+        await foreach (var stored in Store.ListAsync(Keys.PointPrefix(wanted.Disk, wanted.Point), cancel))
+        {
+            revisions.AddRange(Keys.TryParseManifest(stored.Key) is { } key ? [key] : []);
+        }
+
+        return await ReadHighestAsync(revisions, null, cancel);
+    }
+
+    private static RbdBackupException Removed(Manifest point) =>
+        new(ErrorKind.NotFound, $"point {point.Point} of {point.Disk.Spec} was removed while it was read", "'rbdbackup list' shows the points that are there.");
 
     /// <summary>True where a point's chain, as far as it lies on its disk, is among these points.</summary>
     private static bool IsWhole(PointBase wanted, IReadOnlyList<Manifest> points)

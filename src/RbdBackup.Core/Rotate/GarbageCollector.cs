@@ -64,7 +64,7 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
 
         await SweepPinsAsync(live, dryRun, cancel);
         await SweepAsync(Keys.JobsPrefix, s => time.GetUtcNow() - s.Modified > options.KeepJobs, dryRun, cancel);
-        await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseManifest(s.Key) is { } voided && live.IsAborted(voided.Point), dryRun, cancel);
+        await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseManifest(s.Key) is { } voided && live.IsAborted(voided.Point) && !live.IsNeeded(voided.Point), dryRun, cancel);
         await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseAborted(s.Key) is { } mark && IsOver(mark.Point) && !live.HasPlan(mark.Point), dryRun, cancel);
         await SweepAsync(StoreProber.Prefix, s => time.GetUtcNow() - s.Modified > options.Grace, dryRun, cancel);
         await SweepVerifiedAsync(live, dryRun, cancel);

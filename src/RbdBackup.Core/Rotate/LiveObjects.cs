@@ -10,6 +10,7 @@ internal sealed class LiveObjects
     private readonly KeySet _objects = new();
     private readonly HashSet<PointId> _committed = [];
     private readonly HashSet<PointId> _aborted = [];
+    private readonly HashSet<PointId> _needed = [];
     private readonly HashSet<PointId> _withPlan = [];
     private readonly Dictionary<(PointId, AttemptId), List<(int First, int Last)>> _segments = [];
     private readonly LiveWraps _wraps;
@@ -32,6 +33,7 @@ internal sealed class LiveObjects
 
         // Every revision counts: a reader may be in the middle of an older one.
         ManifestKey? highest = null;
+        var needed = new List<PointBase>();
         var read = repository.ListAsync(Keys.PointsPrefix, cancel).SelectParallelAsync(
             PointRepository.ReadsInFlight, async (key, token) => (key, await live.TryReadAsync(key, token)), cancel);
         await foreach (var (key, found) in read.WithCancellation(cancel))
@@ -42,6 +44,7 @@ internal sealed class LiveObjects
             }
 
             live.Add(manifest, references);
+            needed.AddRange(manifest.Needs is { } b && live.IsAborted(b.Point) ? [b] : []);
             if (highest?.Point == key.Point)
             {
                 live._superseded.Add(key.Revision > highest.Revision ? highest.Key : key.Key);
@@ -50,6 +53,7 @@ internal sealed class LiveObjects
             highest = highest?.Point == key.Point && key.Revision <= highest.Revision ? highest : key;
         }
 
+        await live.AddVoidedAsync(needed, cancel);
         await live.AddUnlistedAsync(cancel);
         await live._wraps.ResolveAsync(cancel);
         live.MergeRuns();
@@ -59,6 +63,9 @@ internal sealed class LiveObjects
     public bool IsCommitted(PointId point) => _committed.Contains(point);
 
     public bool IsAborted(PointId point) => _aborted.Contains(point);
+
+    /// <summary>True where a point that was voided must stay: a removal was killed before it had made all independent that stands on it.</summary>
+    public bool IsNeeded(PointId voided) => _needed.Contains(voided);
 
     public bool HasPlan(PointId point) => _withPlan.Contains(point);
 
@@ -101,13 +108,44 @@ internal sealed class LiveObjects
             _wraps.Add(point, stored.Key);
             if (Keys.IsReferences(stored.Key) && !_objects.Contains(stored.Key) && !IsAborted(point))
             {
-                var json = await _repository.Store.GetAsync(stored.Key, RepositoryFormat.MaxJson, cancel);
-                var list = RepositoryFormat.ReadJson(json, RepositoryJson.Default.ReferenceList, stored.Key);
-                if (await _repository.Store.StatAsync(list.Manifest, cancel) is not null)
-                {
-                    var (manifest, references) = await ReadAsync(list.Manifest, cancel);
-                    Add(manifest, references);
-                }
+                await AddUnlistedAsync(stored.Key, cancel);
+            }
+        }
+    }
+
+    private async Task AddUnlistedAsync(string references, CancellationToken cancel)
+    {
+        var list = await TryReadListAsync(references, cancel);
+        if (list is not null && Keys.TryParseManifest(list.Manifest) is { } key && await _repository.Store.StatAsync(list.Manifest, cancel) is not null
+            && await TryReadAsync(key, cancel) is var (manifest, named))
+        {
+            Add(manifest, named);
+        }
+    }
+
+    /// <summary>References that were listed; null where another collection took them since. Had they a manifest, that would have been read: they go after it.</summary>
+    private async Task<ReferenceList?> TryReadListAsync(string references, CancellationToken cancel)
+    {
+        try
+        {
+            var json = await _repository.Store.GetAsync(references, RepositoryFormat.MaxJson, cancel);
+            return RepositoryFormat.ReadJson(json, RepositoryJson.Default.ReferenceList, references);
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Adds points that were voided, and that others still stand on.</summary>
+    private async Task AddVoidedAsync(List<PointBase> needed, CancellationToken cancel)
+    {
+        for (var n = 0; n < needed.Count; n++)
+        {
+            if (_needed.Add(needed[n].Point) && await _repository.ReadVoidedAsync(needed[n], cancel) is { } manifest)
+            {
+                Add(manifest, await _repository.ReadReferencesAsync(manifest, cancel));
+                needed.AddRange(manifest.Needs is { } b ? [b] : []);
             }
         }
     }

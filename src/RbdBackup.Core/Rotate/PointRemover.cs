@@ -60,6 +60,17 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
         }
     }
 
+    /// <summary>Makes a point independent whose base an earlier removal voided, and then was killed; one whose base was not voided stays as it is.</summary>
+    /// <exception cref="RbdBackupException">Corrupt, NotFound: it can't be.</exception>
+    internal async Task EndAsync(RotationPoint point, CancellationToken cancel)
+    {
+        if (point.Needs is { } below && await repository.Store.StatAsync(Keys.Aborted(below.Disk, below.Point), cancel) is not null
+            && await repository.FindNewestAsync(point.Disk, point.Point, cancel) is { } manifest)
+        {
+            await consolidator.ConsolidateAsync(manifest, IProgressReporter.None, cancel);
+        }
+    }
+
     private async Task ConsolidateAsync(IReadOnlyList<Manifest> points, IReadOnlyList<Manifest>? voided, IProgressReporter progress, CancellationToken cancel)
     {
         foreach (var (n, point) in points.Index())

@@ -25,7 +25,7 @@ public sealed class PruneRunner(PointRepository repository, PointRemover remover
         }
 
         var known = points.Select(p => p.Point).ToHashSet();
-        await RequireKnownAsync([.. ask.Points.Where(p => !known.Contains(p))], cancel);
+        points.AddRange(await FindBegunAsync([.. ask.Points.Where(p => !known.Contains(p))], cancel));
         var running = await RunningPlans.BasesAsync(repository, known, onDamaged, cancel);
         var plan = PrunePlanner.Plan(new PruneQuestion(points, ask.Points.ToHashSet(), running, ask.Force, ask.Consolidate)
         {
@@ -47,21 +47,24 @@ public sealed class PruneRunner(PointRepository repository, PointRemover remover
         return plan;
     }
 
-    /// <summary>A point that an earlier prune voided is gone already, and no mistake: that prune may have been killed before it had removed all.</summary>
-    private async Task RequireKnownAsync(List<PointId> missing, CancellationToken cancel)
+    /// <summary>
+    /// A point that an earlier prune voided is gone already, and no mistake: that prune may have been killed before it had removed all. Then its manifests are found here,
+    /// and what was committed on it is made independent now.
+    /// </summary>
+    private async Task<List<Manifest>> FindBegunAsync(List<PointId> missing, CancellationToken cancel)
     {
+        var begun = new List<Manifest>();
         await foreach (var stored in missing.Count > 0 ? repository.Store.ListAsync(Keys.PointsPrefix, cancel) : AsyncEnumerable.Empty<StoredObject>())
         {
-            if (Keys.TryParseAborted(stored.Key) is { } mark)
+            if (Keys.TryParseAborted(stored.Key) is { } mark && missing.Remove(mark.Point))
             {
-                missing.Remove(mark.Point);
+                begun.AddRange(await repository.ReadVoidedAsync(new PointBase(mark.Point, mark.Disk, 0), cancel) is { } manifest ? [manifest] : []);
             }
         }
 
-        if (missing.Count > 0)
-        {
-            throw new RbdBackupException(
+        return missing.Count == 0
+            ? begun
+            : throw new RbdBackupException(
                 ErrorKind.NotFound, $"there is no point {string.Join(", ", missing)} in {repository.Store.Url}", "'rbdbackup list' shows the points. Nothing was removed.");
-        }
     }
 }

@@ -39,6 +39,11 @@ public sealed class RotateRunner(
     {
         var disks = await ReadAsync(onDamaged, progress, cancel);
         var whole = RotationPoint.Whole(disks.SelectMany(d => d));
+        if (!dryRun)
+        {
+            await EndBegunAsync([.. disks.SelectMany(d => d).Where(p => p.Needs is { } && !whole.Contains(p.Point))], onDamaged, cancel);
+        }
+
         var inUse = await InUseAsync(disks, onDamaged, cancel);
         var pins = await _pins.ReadAsync(onDamaged, cancel);
         RotationQuestion Question(List<RotationPoint> points) => new(points, ruleOf(points), whole, inUse, pins, time.GetUtcNow());
@@ -48,6 +53,24 @@ public sealed class RotateRunner(
         {
             progress.Report("rotate", ++done, all, "{disk}");
             yield return disk;
+        }
+    }
+
+    /// <summary>
+    /// What stands on a point that was voided, by a removal that was killed in the middle, is made independent now. The next rotation finds it whole.
+    /// </summary>
+    private async Task EndBegunAsync(IReadOnlyList<RotationPoint> broken, Action<RbdBackupException> onDamaged, CancellationToken cancel)
+    {
+        foreach (var point in broken)
+        {
+            try
+            {
+                await remover.EndAsync(point, cancel);
+            }
+            catch (RbdBackupException e) when (e.Kind is ErrorKind.Corrupt or ErrorKind.NotFound)
+            {
+                onDamaged(e);
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
@@ -16,6 +17,15 @@ internal sealed class ModelState(Turns turns) : IStateStore
         lock (_lock)
         {
             return _leased.Add(name) ? new Lease(this, name) : throw new RbdBackupException(ErrorKind.Busy, $"{name} is held by another operation");
+        }
+    }
+
+    /// <summary>True while a job is at work on a point, or was when it died.</summary>
+    public bool IsUnfinished(PointId point)
+    {
+        lock (_lock)
+        {
+            return _objects.Values.Any(records => records.ContainsKey(StateKeys.Job(point)));
         }
     }
 

@@ -30,7 +30,7 @@ internal sealed class World : IAsyncDisposable
     private static readonly CutParameters Cut = new(32 << 10, 8 << 10, 4096);
     private static readonly MergedLayout Layout = new(32 << 10, 500);
     private static readonly ImageSpec[] Disks = [new("vms", "", "one"), new("vms", "", "two"), new("volumes", "", "three")];
-    private static readonly BackupOptions Backups = new(
+    internal static readonly BackupOptions Backups = new(
         Cut, 4, 2, 1000, 0, 5, TimeSpan.FromMinutes(1), Deadline, new SnapshotNaming("volumes", "backup.{point}.snap.{time}", "rbdbackup.{point}"), "test", "test");
 
     private readonly Random _random;
@@ -90,8 +90,8 @@ internal sealed class World : IAsyncDisposable
                 await RunAsync(random);
             }
         }));
-        await _here.CheckAsync(_cluster);
-        await _there.CheckAsync(_cluster);
+        await _here.CheckAsync(_cluster, _state);
+        await _there.CheckAsync(_cluster, _state);
         _time.Now += TimeSpan.FromHours(_random.Next(72));
     }
 
@@ -110,7 +110,7 @@ internal sealed class World : IAsyncDisposable
             foreach (var site in new[] { _here, _there })
             {
                 await CollectAsync(site, CancellationToken.None);
-                await site.CheckAsync(_cluster);
+                await site.CheckAsync(_cluster, _state);
             }
         }
 
@@ -249,6 +249,7 @@ internal sealed class World : IAsyncDisposable
         await runner.PrepareAsync(operation.Cancel);
         await foreach (var point in _here.Repository.ReadAllAsync(Keys.PointsPrefix, OnDamaged(_here, operation), operation.Cancel))
         {
+            _there.MayComeBack(point.Point);
             var result = await runner.RunAsync(point, IProgressReporter.None, operation.Cancel);
             Log($"    {operation}: {point.Point} is {result.State}, {result.Objects} objects; {result.Why}");
             switch (result.State)
