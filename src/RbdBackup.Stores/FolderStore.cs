@@ -259,11 +259,16 @@ public sealed class FolderStore : IObjectStore, IStoreProbe
         {
             File.Delete(path);
             var folder = Path.GetDirectoryName(path)!;
-            while (folder.Length > _root.Length && TryDeleteEmpty(folder))
+
+            // Another deletion may take the folder, empty, at any moment: then it is the one above that changed.
+            while (folder.Length > _root.Length && (TryDeleteEmpty(folder) || !Posix.TrySyncFolder(folder)))
             {
                 folder = Path.GetDirectoryName(folder)!;
             }
-            Posix.SyncFolder(folder);
+            if (folder.Length == _root.Length)
+            {
+                Posix.SyncFolder(folder);
+            }
         }
         catch (DirectoryNotFoundException) when (Directory.Exists(_root))
         {

@@ -31,12 +31,23 @@ internal static class Posix
     /// <exception cref="IOException">With the errno as its HResult.</exception>
     public static void SyncFolder(string path)
     {
+        if (!TrySyncFolder(path))
+        {
+            throw Error(ENOENT, path);
+        }
+    }
+
+    /// <summary>The same; false where the folder is not there.</summary>
+    /// <exception cref="IOException">With the errno as its HResult.</exception>
+    public static bool TrySyncFolder(string path)
+    {
         using var folder = NativeOpen(path, ReadOnlyCloseOnExec);
         if (folder.IsInvalid)
         {
-            throw Error(Marshal.GetLastPInvokeError(), path);
+            return Marshal.GetLastPInvokeError() is var errno && errno == ENOENT ? false : throw Error(errno, path);
         }
         RandomAccess.FlushToDisk(folder);
+        return true;
     }
 
     /// <summary>

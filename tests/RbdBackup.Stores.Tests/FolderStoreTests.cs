@@ -85,6 +85,23 @@ public sealed class FolderStoreTests : StoreContract
     }
 
     [Fact]
+    public async Task Two_that_delete_a_folder_s_last_objects_at_once_both_end_well()
+    {
+        for (var n = 0; n < 200; n++)
+        {
+            var keys = Enumerable.Range(0, 4).Select(i => $"deep/{n}/{i}").ToList();
+            foreach (var key in keys)
+            {
+                await Store.PutAsync(key, new(Bytes(1)), None);
+            }
+
+            await Task.WhenAll(keys.Select(k => Store.DeleteAsync(k, None)));
+        }
+
+        Assert.Empty(await Store.ListAsync("deep/", None).ToListAsync());
+    }
+
+    [Fact]
     public async Task Deletions_leave_no_empty_folders()
     {
         await Store.PutAsync("a/b/c", new(Bytes(1)), None);

@@ -126,12 +126,12 @@ internal sealed class Site : IAsyncDisposable
         }
     }
 
-    /// <summary>True where a point's removal was asked for, ever, or a rotation may take it.</summary>
+    /// <summary>True where a point's removal was asked for, ever, or a rotation may take it; or where its backup may yet take it back.</summary>
     public bool MayBeGone(PointId point)
     {
         lock (_lock)
         {
-            return _rotated || _everDoomed.Contains(point) || _gone.Contains(point);
+            return _rotated || _everDoomed.Contains(point) || _gone.Contains(point) || !_known.ContainsKey(point);
         }
     }
 
