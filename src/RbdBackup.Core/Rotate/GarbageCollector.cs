@@ -168,12 +168,23 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
         var (ripe, waiting) = (new KeySet(), new KeySet());
         await foreach (var stored in repository.Store.ListAsync(Keys.GarbagePrefix, cancel))
         {
-            var json = await repository.Store.GetAsync(stored.Key, RepositoryFormat.MaxJson, cancel);
-            var list = RepositoryFormat.ReadJson(json, RepositoryJson.Default.GarbageList, stored.Key);
-            (IsRipe(stored.Key) ? ripe : waiting).UnionWith(list.Candidates);
+            (IsRipe(stored.Key) ? ripe : waiting).UnionWith(await ReadListAsync(stored.Key, cancel));
         }
 
         // What is in both is ripe: the oldest list that names a key counts, and callers ask that first.
         return (ripe, waiting);
+    }
+
+    /// <summary>The candidates of a list; none where it is damaged: they are written down again, and it goes when its time has come.</summary>
+    private async Task<IReadOnlyList<string>> ReadListAsync(string key, CancellationToken cancel)
+    {
+        try
+        {
+            return RepositoryFormat.ReadJson(await repository.Store.GetAsync(key, RepositoryFormat.MaxJson, cancel), RepositoryJson.Default.GarbageList, key).Candidates;
+        }
+        catch (RbdBackupException e) when (e.Kind is ErrorKind.Corrupt or ErrorKind.NotFound)
+        {
+            return [];
+        }
     }
 }

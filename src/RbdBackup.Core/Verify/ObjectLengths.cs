@@ -27,6 +27,9 @@ internal sealed class ObjectLengths(IObjectStore store)
     public async Task<long?> FindAsync(FrameName frame, CancellationToken cancel) =>
         (await OfAsync(frame.Point, cancel)).Segments.TryGetValue(frame.Attempt, out var numbers) && numbers.TryGetValue(frame.Segment, out var length) ? length : null;
 
+    /// <summary>True where an attempt's key is there, wrapped; it need not open.</summary>
+    public async Task<bool> HasWrapAsync(PointId point, AttemptId attempt, CancellationToken cancel) => (await OfAsync(point, cancel)).Wraps.Contains(attempt);
+
     /// <summary>Forgets all that was listed.</summary>
     public void Clear() => _points.Clear();
 
@@ -37,7 +40,7 @@ internal sealed class ObjectLengths(IObjectStore store)
             return known;
         }
 
-        var listed = new Point([], []);
+        var listed = new Point([], [], []);
         await foreach (var stored in store.ListAsync(Keys.PointData(point), cancel))
         {
             if (Keys.TryParseSegment(stored.Key) is { } segment)
@@ -52,11 +55,12 @@ internal sealed class ObjectLengths(IObjectStore store)
             else
             {
                 listed.Others[stored.Key] = stored.Length;
+                _ = Keys.TryParseWrap(stored.Key) is { } wrap && listed.Wraps.Add(wrap.Attempt);
             }
         }
 
         return _points[point] = listed;
     }
 
-    private sealed record Point(Dictionary<AttemptId, Dictionary<int, long>> Segments, Dictionary<string, long> Others);
+    private sealed record Point(Dictionary<AttemptId, Dictionary<int, long>> Segments, Dictionary<string, long> Others, HashSet<AttemptId> Wraps);
 }
