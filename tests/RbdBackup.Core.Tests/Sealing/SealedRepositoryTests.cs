@@ -5,6 +5,8 @@ using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Sealing;
+using RbdBackup.Core.Tests.Verify;
+using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Core.Tests.Sealing;
 
@@ -186,6 +188,7 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         Exchange(a, b);
         var again = await _test.OpenAgainAsync(TestRepository.Secret);
         Assert.Equal(ErrorKind.Corrupt, (await Assert.ThrowsAsync<RbdBackupException>(() => Everything.ReadAsync(again, _test.Store))).Kind);
+        Assert.Equal(2, await FoundAsync(_full.Disk));
     }
 
     [Fact]
@@ -195,6 +198,7 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         var damage = new List<RbdBackupException>();
         Assert.Empty(await _test.Repository.ReadDiskAsync(_full.Disk.Key, damage.Add, None));
         Assert.Equal(2, damage.Count);
+        Assert.Equal(2, await FoundAsync(_full.Disk));
     }
 
     [Fact]
@@ -206,6 +210,7 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         var damage = new List<RbdBackupException>();
         Assert.Empty(await _test.Repository.ReadDiskAsync(TestRepository.Disk("victim").Key, damage.Add, None));
         Assert.Single(damage);
+        Assert.Equal((1, 0), (await FoundAsync(TestRepository.Disk("victim")), await FoundAsync(_full.Disk)));
     }
 
     [Fact]
@@ -216,6 +221,7 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         Move(other, _test);
         var error = await Assert.ThrowsAsync<RbdBackupException>(async () => await (await _test.OpenAgainAsync(TestRepository.Secret)).FindAsync(theirs.Point, None));
         Assert.Equal(ErrorKind.Corrupt, error.Kind);
+        Assert.Equal(1, await FoundAsync(theirs.Disk));
     }
 
     [Fact]
@@ -295,6 +301,15 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         var error = await Assert.ThrowsAsync<RbdBackupException>(() => ImageAsync(_test.Repository, point.Point));
         Assert.Equal(ErrorKind.Corrupt, error.Kind);
         Assert.True(error.Message.Contains("changed or moved", StringComparison.Ordinal), error.Message);
+        Assert.True(await FoundAsync(point.Disk) > 0);
+    }
+
+    /// <summary>How many points of a disk <c>verify --data</c> calls damaged.</summary>
+    private async Task<int> FoundAsync(DiskIdentity disk)
+    {
+        var unreadable = 0;
+        var verdicts = await Verifying.DiskAsync(await _test.OpenAgainAsync(TestRepository.Secret), _test.Time, VerifyKind.Data, _ => unreadable++, disk.Key);
+        return unreadable + verdicts.Count(v => v.State == VerifyState.Damaged);
     }
 
     private void Exchange(string a, string b)
