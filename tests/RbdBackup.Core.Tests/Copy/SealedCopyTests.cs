@@ -43,17 +43,25 @@ public sealed class SealedCopyTests() : CopyTests(TestRepository.Secret)
         await CopyAllAsync();
         await AddKeyAsync(await OpenThereAsync(), Second);
         await RotateAsync(Test.Repository);
-        for (var n = 1; ; n++)
+        var before = (await KeysAsync()).ToDictionary(k => k, k => File.ReadAllBytes(Path.Combine(SiteFolder, k)));
+        for (var (n, died) = (1, true); died; n++)
         {
+            foreach (var key in (await KeysAsync()).Except(before.Keys))
+            {
+                File.Delete(Path.Combine(SiteFolder, key));
+            }
+
+            foreach (var (key, content) in before)
+            {
+                await File.WriteAllBytesAsync(Path.Combine(SiteFolder, key), content);
+            }
+
             Site.DieAt(n);
-            var died = await Record.ExceptionAsync(CopyAllAsync) is KilledException;
+            died = await Record.ExceptionAsync(CopyAllAsync) is KilledException;
             Site.OnChange = _ => { };
             await CheckAsync(Points);
-            if (!died)
-            {
-                Assert.True(n > 6);
-                break;
-            }
+            Assert.All(await CopyAllAsync(), r => Assert.Equal(CopyState.Present, r.State));
+            Assert.True(died || n == 9, $"{n - 1} changes: the older master key, the slot, four wraps, two older slots are eight");
         }
 
         // The slots of the first generation are gone, also the one that was added there; all is wrapped for the second one, and the first wraps are garbage.
