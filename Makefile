@@ -14,10 +14,11 @@ build: ## build the command; it is at bin/rbdbackup
 test: ## run every test, against real servers that are started and stopped
 	@tests/run
 
-soak: ## 10,000 random histories of points, and 1,000 rounds of everything at once (HISTORIES=N for another number, and a tenth of it)
+soak: ## 10,000 random histories, 1,000 rounds of everything at once (HISTORIES=N for another number, and a tenth of it), each bit of small repositories flipped
 	@$(DOTNET) build tests/RbdBackup.Core.Tests --configuration Release --nologo --verbosity quiet -clp:NoSummary
 	@$(DOTNET) test tests/RbdBackup.Core.Tests --configuration Release --no-build --nologo \
-	    --environment RBDBACKUP_HISTORIES=$(or $(HISTORIES),10000) --filter "FullyQualifiedName~HistoryTests|FullyQualifiedName~ChaosTests"
+	    --environment RBDBACKUP_HISTORIES=$(or $(HISTORIES),10000) --environment RBDBACKUP_BIT_FLIPS=1 \
+	    --filter "FullyQualifiedName~HistoryTests|FullyQualifiedName~ChaosTests|FullyQualifiedName~BitFlipTests"
 
 demo: build ## show the whole way: notification, backup, increment, restore
 	@devstack/mini/demo

@@ -52,9 +52,9 @@ internal sealed class TestRepository : IAsyncDisposable
         return test;
     }
 
-    /// <summary>The repository as another process sees it.</summary>
-    public Task<PointRepository> OpenAgainAsync(string? secret, bool create = false) => PointRepository.OpenAsync(
-        Store, Codec, Time, secret is null ? null : RepositorySecret.Parse(secret, "a test"), create, CancellationToken.None);
+    /// <summary>The repository as another process sees it; with <paramref name="store"/> its copy.</summary>
+    public Task<PointRepository> OpenAgainAsync(string? secret, bool create = false, IObjectStore? store = null) => PointRepository.OpenAsync(
+        store ?? Store, Codec, Time, secret is null ? null : RepositorySecret.Parse(secret, "a test"), create, CancellationToken.None);
 
     public static DiskIdentity Disk(string name = "disk") => new(Fsid, "vms", 3, "", name, $"id-of-{name}");
 

@@ -4,6 +4,7 @@ using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Rotate;
+using RbdBackup.Core.Sealing;
 using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Core.Copy;
@@ -39,8 +40,9 @@ public enum CopyState
 public sealed record CopyResult(Manifest Point, CopyState State, long Objects, long Bytes, string? Why);
 
 /// <summary>
-/// Copies points into another store, each with all that it stands on: data before index before manifest, only what lacks there. The copy is the same repository
-/// at another site: keys, bytes and id are the same. Killed anywhere, the same copy again goes on; what a killed one left without a manifest, gc collects there.
+/// Copies points into another store, each with all that it stands on and with its pin: data before index before manifest, only what lacks there. The copy is the
+/// same repository at another site: keys, bytes and id are the same; of a sealed one, the bytes when they are opened, and attempts' keys are wrapped anew. Killed
+/// anywhere, the same copy again goes on; what a killed one left without a manifest, gc collects there.
 /// </summary>
 public sealed class CopyRunner
 {
@@ -54,6 +56,7 @@ public sealed class CopyRunner
     private readonly ObjectLengths _there;
     private readonly HashSet<string> _done = [];
     private KeySet _going = new();
+    private IReadOnlyDictionary<PointId, Pin> _pins = new Dictionary<PointId, Pin>();
 
     /// <summary>A runner.</summary>
     /// <param name="source">Where points are copied from.</param>
@@ -66,42 +69,55 @@ public sealed class CopyRunner
         (_here, _there) = (new ObjectLengths(source.Store), new ObjectLengths(target.Store));
     }
 
-    /// <summary>Opens the other store, with the header of this repository where it has none.</summary>
-    /// <exception cref="RbdBackupException">Refused: it holds another repository; Unsupported: this one is sealed.</exception>
-    public static async Task<PointRepository> OpenTargetAsync(PointRepository source, IObjectStore store, TimeProvider time, CancellationToken cancel)
+    /// <summary>Opens the other store: with the header of this repository where it has none, and with this one's key slots before that, where it is sealed.</summary>
+    /// <param name="source">This repository.</param>
+    /// <param name="store">The other store.</param>
+    /// <param name="secret">What opens it; null: what opened this repository, if it is sealed.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    /// <exception cref="RbdBackupException">Refused: it holds another repository, or the secret is none of this one's; Permission: the secret does not open it.</exception>
+    public static async Task<PointRepository> OpenTargetAsync(
+        PointRepository source, IObjectStore store, RepositorySecret? secret, TimeProvider time, CancellationToken cancel)
     {
-        if (source.Seal is not null)
-        {
-            throw new RbdBackupException(
-                ErrorKind.Unsupported, $"the repository in {source.Store.Url} is sealed, and copy can't carry seals over yet",
-                "Copy all objects of the store as they are, keys/ too, with the store's own tools (rclone, rsync): seals hold wherever the objects are.");
-        }
-
         await store.CheckAsync(cancel);
-        if (!await store.ListAsync(Keys.HeaderPrefix, cancel).AnyAsync(cancel))
-        {
-            // The header that counts; one of two that were made at once stays behind.
-            var header = await source.Store.ListAsync(Keys.HeaderPrefix, cancel).FirstAsync(cancel);
-            var json = await source.Store.GetAsync(header.Key, RepositoryFormat.MaxJson, cancel);
-            await store.PutAsync(header.Key, new ReadOnlySequence<byte>(json), cancel);
-        }
-
-        var target = await PointRepository.OpenAsync(store, source.Codec, time, create: false, cancel);
-        if (target.Header.Id != source.Header.Id)
+        var header = await PointRepository.ReadHeaderAsync(store, cancel);
+        if (header is not null && header.Id != source.Header.Id)
         {
             throw new RbdBackupException(
-                ErrorKind.Refused, $"{store.Url} holds another repository ({target.Header.Id}) than {source.Store.Url} ({source.Header.Id})",
+                ErrorKind.Refused, $"{store.Url} holds another repository ({header.Id}) than {source.Store.Url} ({source.Header.Id})",
                 "Copy to an empty place, or to an earlier copy of this repository.");
         }
 
-        return target;
+        if (source.Seal is null && secret is not null)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Refused, $"the repository in {source.Store.Url} is not sealed, although a key is configured for {store.Url}",
+                "A copy is as its repository is. Take the key out of the other site's [encryption].");
+        }
+
+        if (source.Seal is { } seal)
+        {
+            secret ??= seal.Keyring.Secret;
+            await new KeyCopier(seal.Keyring, store).CopyAsync(secret, cancel);
+        }
+
+        if (header is null)
+        {
+            // The header that counts; one of two that were made at once stays behind.
+            var first = await source.Store.ListAsync(Keys.HeaderPrefix, cancel).FirstAsync(cancel);
+            await store.PutAsync(first.Key, new ReadOnlySequence<byte>(await source.Store.GetAsync(first.Key, RepositoryFormat.MaxJson, cancel)), cancel);
+        }
+
+        return await PointRepository.OpenAsync(store, source.Codec, time, secret, create: false, cancel);
     }
 
     /// <summary>
     /// Takes back what the other store's gc wrote down as garbage: an object that a killed copy left may be needed again now. It is written down anew, and waits
-    /// a whole grace, if it still is garbage then. What a collection is deleting right now is not counted on.
+    /// a whole grace, if it still is garbage then. What a collection is deleting right now is not counted on. Where this repository's master key was rotated, the
+    /// attempts' keys there are wrapped for it, too.
     /// </summary>
-    public async Task PrepareAsync(CancellationToken cancel)
+    /// <returns>What there is to know of the other store's keys.</returns>
+    public async Task<CopyKeys> PrepareAsync(IProgressReporter progress, CancellationToken cancel)
     {
         foreach (var list in await _target.Store.ListAsync(Keys.GarbagePrefix, cancel).ToListAsync(cancel))
         {
@@ -109,6 +125,8 @@ public sealed class CopyRunner
         }
 
         _going = await GarbageLists.ReadAnnouncedAsync(_target, cancel);
+        _pins = await new PinStore(_source).ReadAsync(null, cancel);
+        return _source.Seal is null ? new CopyKeys(false, []) : await KeyCopier.FollowAsync(_source.Seal.Keyring, _target, progress, cancel);
     }
 
     /// <summary>Copies a point and all that it stands on.</summary>
@@ -168,10 +186,11 @@ public sealed class CopyRunner
         var references = await (wanted.Key == point.Key ? _source : _target).ReadReferencesAsync(wanted, cancel);
         RequireStaying(action, point, references);
         var own = await CopyObjectsAsync(wanted, references, progress, cancel);
-        (objects, bytes) = (objects + own.Objects, bytes + own.Bytes);
+        var pin = _pins.TryGetValue(point.Point, out var pinned) ? await new PinStore(_target).AdoptAsync(pinned, cancel) : 0;
+        (objects, bytes) = (objects + own.Objects + (pin > 0 ? 1 : 0), bytes + own.Bytes + pin);
         if (action == CopyAction.Copy)
         {
-            await RequireWholeAsync(point, cancel);
+            await RequireWholeAsync(point, references, cancel);
             Checkpoints.Pass("copy.copied");
             var manifest = await _source.Store.GetAsync(point.Key, RepositoryFormat.MaxJson, cancel);
             ManifestCodec.Read(manifest, point.Key);
@@ -240,7 +259,8 @@ public sealed class CopyRunner
             }
         }
 
-        // Segments first, all of them, then what names them.
+        // The keys of attempts, then segments, all of them, then what names them.
+        var wraps = await CopyWrapsAsync(references, cancel);
         var done = 0L;
         foreach (var step in lacking.GroupBy(o => o.Key == point.References.Key ? 2 : Keys.TryParseSegment(o.Key) is null ? 1 : 0).OrderBy(g => g.Key))
         {
@@ -253,17 +273,39 @@ public sealed class CopyRunner
             });
         }
 
-        if (lacking.Count > 0)
+        if (lacking.Count + wraps.Objects > 0)
         {
             _there.Clear();
         }
 
-        return (lacking.Count, total);
+        return (lacking.Count + wraps.Objects, total + wraps.Bytes);
+    }
+
+    private async Task<(long Objects, long Bytes)> CopyWrapsAsync(ReferenceList references, CancellationToken cancel)
+    {
+        var (objects, bytes) = (0L, 0L);
+        foreach (var (point, attempt) in _source.Seal is null ? [] : references.Segments.Select(r => (r.Point, r.Attempt)).Distinct())
+        {
+            // One that a collection is deleting is as good as gone; another one is an object of its own.
+            if ((await _there.FindWrapsAsync(point, attempt, cancel)).All(_going.Contains))
+            {
+                bytes += await _target.Seal!.Attempts.AdoptAsync(point, attempt, _source.Seal!.Attempts, cancel);
+                objects++;
+                Checkpoints.Pass("copy.wrap");
+            }
+        }
+
+        return (objects, bytes);
     }
 
     /// <summary>Before the commit: the point can be read there, from what is there alone.</summary>
-    private async Task RequireWholeAsync(Manifest point, CancellationToken cancel)
+    private async Task RequireWholeAsync(Manifest point, ReferenceList references, CancellationToken cancel)
     {
+        foreach (var (of, attempt) in _target.Seal is null ? [] : references.Segments.Select(r => (r.Point, r.Attempt)).Distinct())
+        {
+            await _target.Seal!.Attempts.GetAsync(of, attempt, cancel);
+        }
+
         var (findings, chain) = (new Findings(), await _target.ReadChainAsync(point, cancel));
         await new StructureCheck(_target, _there).CheckAsync([point], findings, cancel);
         await new DataCheck(_target, _there, new FrameProver(_target), _parallel).CheckReachAsync(chain, findings, IProgressReporter.None, cancel);

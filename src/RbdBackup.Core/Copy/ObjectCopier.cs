@@ -6,7 +6,10 @@ using RbdBackup.Core.Repository;
 
 namespace RbdBackup.Core.Copy;
 
-/// <summary>Copies single objects, proven before they are stored: damage does not travel. Memory: the object, which a segment's size bounds.</summary>
+/// <summary>
+/// Copies single objects, proven before they are stored: damage does not travel. Of a sealed repository segments go as they are; all other objects are opened, and
+/// sealed again by the store that takes them. Memory: the object, which a segment's size bounds, and of a sealed one a frame.
+/// </summary>
 internal sealed class ObjectCopier(PointRepository source, IObjectStore target)
 {
     private const int Part = 8 << 20;
@@ -42,24 +45,48 @@ internal sealed class ObjectCopier(PointRepository source, IObjectStore target)
         }
     }
 
-    /// <summary>A segment proves itself: its footer names it, its frames tile it, each has its hash.</summary>
+    /// <summary>A segment proves itself: its footer names it, its frames tile it, each has its hash, and opens where it is sealed.</summary>
     private async Task ProveAsync(string key, Memory<byte> content, PointId point, int number, AttemptId attempt, CancellationToken cancel)
     {
         await using var held = new HeldObject(key, content);
-        var (footer, start) = await TailDirectory.ReadAsync(held, key, content.Length, RepositoryJson.Default.SegmentFooter, cancel);
+        var (footer, start) = await SegmentStore.ReadFooterAsync(held, source.Seal, new FrameName(point, attempt, number, 0, 0), content.Length, cancel);
         var at = 0L;
         foreach (var (n, location) in footer.Frames.Index())
         {
             var stored = location.Offset >= 0 && location.Length > 0 && location.Offset <= start - location.Length
                 ? content.Slice((int)location.Offset, location.Length)
                 : throw RepositoryFormat.Corrupt(key, "has a footer that does not describe it");
-            using var frame = DecodedFrame.Decode(stored.Span, source.Codec, key, point, number, FrameSource.MaxFrame);
-            at = location.Offset == at && frame.Header.Number == n ? at + location.Length : long.MinValue;
+            var found = await ProveAsync(new FrameName(point, attempt, number, location.Offset, location.Length), stored, cancel);
+            at = location.Offset == at && found == n ? at + location.Length : long.MinValue;
         }
 
         if (footer.Point != point || footer.Attempt != attempt || footer.Segment != number || at != start)
         {
             throw RepositoryFormat.Corrupt(key, "has a footer that does not describe it");
+        }
+    }
+
+    /// <summary>The number that a frame says it has.</summary>
+    private async Task<int> ProveAsync(FrameName name, ReadOnlyMemory<byte> stored, CancellationToken cancel)
+    {
+        if (source.Seal is null)
+        {
+            using var plain = DecodedFrame.Decode(stored.Span, source.Codec, name.Key, name.Point, name.Segment, FrameSource.MaxFrame);
+            return plain.Header.Number;
+        }
+
+        // A frame opens where it lies, and the sealed one is what goes.
+        var buffer = ArrayPool<byte>.Shared.Rent(stored.Length);
+        try
+        {
+            stored.CopyTo(buffer);
+            var opened = await source.Seal.OpenFrameAsync(name, buffer.AsMemory(0, stored.Length), cancel);
+            using var frame = DecodedFrame.Decode(opened.Span, source.Codec, name.Key, name.Point, name.Segment, FrameSource.MaxFrame);
+            return frame.Header.Number;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 

@@ -18,14 +18,24 @@ public sealed class PinStore(PointRepository repository)
     {
         var revision = (await KeysAsync(point.Point, cancel)).Select(k => k.Revision).DefaultIfEmpty().Max() + 1;
         var pin = new Pin(RepositoryFormat.Version, point.Point, point.Disk.Key, revision, repository.Now, until, why, by);
-        var json = JsonSerializer.SerializeToUtf8Bytes(pin, RepositoryJson.Default.Pin);
-        await repository.Store.PutAsync(Keys.Pin(pin.Point, pin.Revision, AttemptId.New()), new ReadOnlySequence<byte>(json), cancel);
+        await PutAsync(pin, cancel);
 
         // A rotation looks at the pins right before it removes points: what is still there now was not among those, or is past saving.
         return until is null || await repository.FindNewestAsync(point, cancel) is not null
             ? pin
             : throw new RbdBackupException(ErrorKind.NotFound, $"point {point.Point} of {point.Disk.Spec} was removed while it was pinned", "'rbdbackup list' shows the points that are left.");
     }
+
+    /// <summary>
+    /// Takes over a pin that is in force at another site, where it is later than all that was said of the point here, and makes it stay longer: what was pinned or
+    /// unpinned here stands.
+    /// </summary>
+    /// <returns>The bytes that were stored; 0 where it was not taken over.</returns>
+    public async Task<int> AdoptAsync(Pin pin, CancellationToken cancel) =>
+        pin.Revision > (await KeysAsync(pin.Point, cancel)).Select(k => k.Revision).DefaultIfEmpty().Max()
+        && !((await ReadAsync(null, cancel, pin.Point)).GetValueOrDefault(pin.Point) is { } own && own.Until >= pin.Until)
+            ? await PutAsync(pin, cancel)
+            : 0;
 
     /// <summary>The pins in force, by point.</summary>
     /// <param name="onDamaged">Told of each pin that can't be read; its point counts as pinned.</param>
@@ -49,6 +59,13 @@ public sealed class PinStore(PointRepository repository)
         }
 
         return pins;
+    }
+
+    private async Task<int> PutAsync(Pin pin, CancellationToken cancel)
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(pin, RepositoryJson.Default.Pin);
+        await repository.Store.PutAsync(Keys.Pin(pin.Point, pin.Revision, AttemptId.New()), new ReadOnlySequence<byte>(json), cancel);
+        return json.Length;
     }
 
     private async Task<Pin> ReadAsync((string Key, PointId Point, int Revision) at, Action<RbdBackupException>? onDamaged, CancellationToken cancel)

@@ -200,7 +200,8 @@ public sealed partial class PointRepository : IAsyncDisposable
     /// <summary>The time by this repository's clock.</summary>
     public DateTimeOffset Now => _time.GetUtcNow();
 
-    private static async Task<RepositoryHeader?> ReadHeaderAsync(IObjectStore store, CancellationToken cancel)
+    /// <summary>The header that counts in a store; null where there is none.</summary>
+    internal static async Task<RepositoryHeader?> ReadHeaderAsync(IObjectStore store, CancellationToken cancel)
     {
         await foreach (var stored in store.ListAsync(Keys.HeaderPrefix, cancel))
         {

@@ -54,9 +54,14 @@ public sealed class SegmentStore(PointRepository repository, PointId point, Atte
     /// <exception cref="RbdBackupException">NotFound; Corrupt: cut off or damaged.</exception>
     public static Task<(SegmentFooter Footer, long Start)> ReadFooterAsync(
         PointRepository repository, FrameName segment, long length, CancellationToken cancel) =>
-        repository.Seal is null
-            ? TailDirectory.ReadAsync(repository.Store, segment.Key, length, RepositoryJson.Default.SegmentFooter, cancel)
-            : SealedFooter.ReadAsync(repository, segment, length, cancel);
+        ReadFooterAsync(repository.Store, repository.Seal, segment, length, cancel);
+
+    /// <summary>The same from wherever the segment lies.</summary>
+    internal static Task<(SegmentFooter Footer, long Start)> ReadFooterAsync(
+        IObjectStore store, RepositorySeal? seal, FrameName segment, long length, CancellationToken cancel) =>
+        seal is null
+            ? TailDirectory.ReadAsync(store, segment.Key, length, RepositoryJson.Default.SegmentFooter, cancel)
+            : SealedFooter.ReadAsync(store, seal, segment, length, cancel);
 
     /// <summary>
     /// The segments that are there already and were cut by the same plan, by number. One whose footer can't be read is not used: it is made again

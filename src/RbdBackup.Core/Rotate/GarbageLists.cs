@@ -30,7 +30,7 @@ internal sealed class GarbageLists
         var lists = new GarbageLists(repository, grace);
         await foreach (var stored in repository.Store.ListAsync(Keys.GarbagePrefix, cancel))
         {
-            if (await TryReadAsync(repository, stored.Key, cancel) is { } candidates)
+            if (await TryReadCandidatesAsync(repository, stored.Key, cancel) is { } candidates)
             {
                 var ripe = lists.IsOver(Keys.TryParseGarbage(stored.Key));
                 (ripe ? lists._ripe : lists._waiting).UnionWith(candidates);
@@ -96,6 +96,19 @@ internal sealed class GarbageLists
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(new GarbageList(RepositoryFormat.Version, _repository.Now, keys), RepositoryJson.Default.GarbageList);
         return _repository.Store.PutAsync(key, new ReadOnlySequence<byte>(json), cancel);
+    }
+
+    /// <summary>A list's candidates; none where it is damaged: they are written down again, and it goes when its time has come.</summary>
+    private static async Task<IReadOnlyList<string>?> TryReadCandidatesAsync(PointRepository repository, string key, CancellationToken cancel)
+    {
+        try
+        {
+            return await TryReadAsync(repository, key, cancel);
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.Corrupt)
+        {
+            return [];
+        }
     }
 
     /// <summary>A list's keys; null where another collection, or a copy, took it away since it was listed.</summary>

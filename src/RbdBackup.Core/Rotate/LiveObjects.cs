@@ -26,9 +26,9 @@ internal sealed class LiveObjects
     public static async Task<LiveObjects> ReadAsync(PointRepository repository, CancellationToken cancel)
     {
         var live = new LiveObjects(repository);
-        await foreach (var stored in repository.Store.ListAsync(Keys.PointsPrefix, cancel))
+        await foreach (var mark in ReadMarkersAsync(repository, cancel).WithCancellation(cancel))
         {
-            live._aborted.UnionWith(Keys.TryParseAborted(stored.Key) is { } mark ? [mark.Point] : []);
+            live._aborted.Add(mark);
         }
 
         // Every revision counts: a reader may be in the middle of an older one.
@@ -89,6 +89,34 @@ internal sealed class LiveObjects
         var at = runs.BinarySearch((segment.Number, int.MaxValue));
         at = at < 0 ? ~at - 1 : at;
         return at >= 0 && segment.Number <= runs[at].Last;
+    }
+
+    /// <summary>The points that were voided. What a collection deletes on a marker's word must be its repository's: whoever only writes to the store must not make us delete.</summary>
+    private static IAsyncEnumerable<PointId> ReadMarkersAsync(PointRepository repository, CancellationToken cancel) =>
+        repository.Store.ListAsync(Keys.PointsPrefix, cancel).Where(s => Keys.TryParseAborted(s.Key) is not null).SelectParallelAsync(
+            PointRepository.ReadsInFlight,
+            async (stored, token) =>
+            {
+                await RequireSealedAsync(repository, stored.Key, token);
+                return Keys.TryParseAborted(stored.Key)!.Value.Point;
+            },
+            cancel);
+
+    private static async Task RequireSealedAsync(PointRepository repository, string marker, CancellationToken cancel)
+    {
+        try
+        {
+            _ = repository.Seal is null ? [] : await repository.Store.GetAsync(marker, RepositoryFormat.MaxJson, cancel);
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.Corrupt)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Corrupt, e.Message, "Nothing is deleted while it is there. If nobody gave that point up or pruned it, delete the marker, and the point is there again; else look at who writes to the store.", e);
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            // Removed since it was listed.
+        }
     }
 
     /// <summary>

@@ -36,6 +36,15 @@ internal sealed class AttemptKeys(Keyring keyring)
     public async Task RewrapAsync(PointId point, AttemptId attempt, CancellationToken cancel) =>
         await PutAsync(point, attempt, (await ReadAsync(point, attempt, cancel)).Key, cancel);
 
+    /// <summary>
+    /// Stores an attempt's key that another store of this repository has: wrapped for this store's newest master key, in an object of its own, so that nothing hangs
+    /// on which of the two rotated its master key last.
+    /// </summary>
+    /// <returns>The object's bytes.</returns>
+    /// <exception cref="RbdBackupException">As of <see cref="GetAsync"/>, about the other store.</exception>
+    public async Task<int> AdoptAsync(PointId point, AttemptId attempt, AttemptKeys from, CancellationToken cancel) =>
+        await PutAsync(point, attempt, await from.GetAsync(point, attempt, cancel), cancel);
+
     private async Task<byte[]> OnceAsync(PointId point, AttemptId attempt, Func<Task<byte[]>> get, CancellationToken cancel)
     {
         while (true)
@@ -57,12 +66,13 @@ internal sealed class AttemptKeys(Keyring keyring)
         }
     }
 
-    private async Task PutAsync(PointId point, AttemptId attempt, byte[] key, CancellationToken cancel)
+    private async Task<int> PutAsync(PointId point, AttemptId attempt, byte[] key, CancellationToken cancel)
     {
         var (generation, master) = keyring.Current;
         var wrap = AttemptWrap.Make(keyring.Repository, point, attempt, key, generation, master);
         var json = JsonSerializer.SerializeToUtf8Bytes(wrap, KeysJson.Default.AttemptWrap);
         await keyring.Store.PutAsync(Keys.Wrap(point, attempt, generation, AttemptId.New()), new ReadOnlySequence<byte>(json), cancel);
+        return json.Length;
     }
 
     private async Task<(byte[] Key, int Generation)> ReadAsync(PointId point, AttemptId attempt, CancellationToken cancel)

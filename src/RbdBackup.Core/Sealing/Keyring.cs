@@ -20,18 +20,20 @@ internal sealed class Keyring
     // How long a generation that was not there counts as missing: an object that was put there must not have the slots read for each read of it.
     private const long MissingMilliseconds = 60_000;
 
-    private readonly RepositorySecret _secret;
     private readonly ConcurrentDictionary<int, byte[]> _masters = [];
     private readonly ConcurrentDictionary<int, long> _missing = [];
     private volatile KeySlot? _opened;
 
-    private Keyring(IObjectStore store, Guid repository, RepositorySecret secret) => (Store, Repository, _secret) = (store, repository, secret);
+    private Keyring(IObjectStore store, Guid repository, RepositorySecret secret) => (Store, Repository, Secret) = (store, repository, secret);
 
     /// <summary>The store as it is, without seals.</summary>
     public IObjectStore Store { get; }
 
     /// <summary>The repository's id.</summary>
     public Guid Repository { get; }
+
+    /// <summary>What opens it.</summary>
+    public RepositorySecret Secret { get; }
 
     /// <summary>The slot that the secret opened.</summary>
     public KeySlot Opened => _opened!;
@@ -70,9 +72,21 @@ internal sealed class Keyring
         return key;
     }
 
+    /// <summary>The same keys, to look at another store of the repository with.</summary>
+    public Keyring In(IObjectStore other)
+    {
+        var keyring = new Keyring(other, Repository, Secret) { _opened = _opened };
+        foreach (var (generation, master) in _masters)
+        {
+            keyring._masters[generation] = master;
+        }
+
+        return keyring;
+    }
+
     /// <summary>A slot for the secret that opened this keyring, with another master key.</summary>
     public KeySlot Remake(string id, string label, int generation, byte[] master, DateTimeOffset now) =>
-        KeySlot.Make(Repository, id, label, generation, master, _secret, now);
+        KeySlot.Make(Repository, id, label, generation, master, Secret, now);
 
     /// <summary>The repository's slots, by their keys. What can't be read, or is another repository's, is passed over.</summary>
     public async Task<IReadOnlyList<StoredSlot>> ReadSlotsAsync(CancellationToken cancel)
@@ -127,7 +141,7 @@ internal sealed class Keyring
     {
         foreach (var (_, slot) in (await ReadSlotsAsync(cancel)).OrderByDescending(s => s.Slot.Generation))
         {
-            if (slot.TryOpen(_secret) is { } master)
+            if (slot.TryOpen(Secret) is { } master)
             {
                 return (slot, master);
             }
@@ -144,6 +158,10 @@ internal sealed class Keyring
         var older = await ReadOldersAsync(generation, cancel);
         return older.Any(o => o.Master is not null) ? [.. older.Where(o => o.Master is null).Select(o => o.Key)] : [];
     }
+
+    /// <summary>The objects of an older master key that the one above opens.</summary>
+    public async Task<IReadOnlyList<string>> FindOlderAsync(int generation, CancellationToken cancel) =>
+        [.. (await ReadOldersAsync(generation, cancel)).Where(o => o.Master is not null).Select(o => o.Key)];
 
     private async Task<byte[]?> ReadOlderAsync(int generation, CancellationToken cancel) =>
         (await ReadOldersAsync(generation, cancel)).Select(o => o.Master).OfType<byte[]>().FirstOrDefault();

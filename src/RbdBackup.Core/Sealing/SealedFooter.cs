@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 
 namespace RbdBackup.Core.Sealing;
@@ -25,13 +26,14 @@ internal static class SealedFooter
 
     /// <summary>Reads a footer, and says where it starts.</summary>
     /// <exception cref="Model.RbdBackupException">NotFound; Corrupt: cut off, damaged, or not sealed there.</exception>
-    public static async Task<(SegmentFooter Footer, long Start)> ReadAsync(PointRepository repository, FrameName segment, long objectLength, CancellationToken cancel)
+    public static async Task<(SegmentFooter Footer, long Start)> ReadAsync(
+        IObjectStore store, RepositorySeal seal, FrameName segment, long objectLength, CancellationToken cancel)
     {
-        var tail = await ReadTailAsync(repository, segment.Key, objectLength, (int)Math.Min(objectLength, FirstRead), cancel);
+        var tail = await ReadTailAsync(store, segment.Key, objectLength, (int)Math.Min(objectLength, FirstRead), cancel);
         var length = SealedLength(tail, objectLength, segment.Key);
         if (length + TrailerBytes > tail.Length)
         {
-            tail = await ReadTailAsync(repository, segment.Key, objectLength, length + TrailerBytes, cancel);
+            tail = await ReadTailAsync(store, segment.Key, objectLength, length + TrailerBytes, cancel);
         }
 
         var start = objectLength - TrailerBytes - length;
@@ -41,14 +43,14 @@ internal static class SealedFooter
             throw RepositoryFormat.Corrupt(segment.Key, "has a frame in the place of its footer");
         }
 
-        var json = await repository.Seal!.OpenFrameAsync(segment with { Offset = start, Length = length }, footer, cancel);
+        var json = await seal.OpenFrameAsync(segment with { Offset = start, Length = length }, footer, cancel);
         return (RepositoryFormat.ReadJson(json.Span, RepositoryJson.Default.SegmentFooter, segment.Key), start);
     }
 
-    private static async Task<byte[]> ReadTailAsync(PointRepository repository, string key, long objectLength, int length, CancellationToken cancel)
+    private static async Task<byte[]> ReadTailAsync(IObjectStore store, string key, long objectLength, int length, CancellationToken cancel)
     {
         var tail = new byte[length];
-        await repository.Store.GetRangeAsync(key, objectLength - length, tail, cancel);
+        await store.GetRangeAsync(key, objectLength - length, tail, cancel);
         return tail;
     }
 

@@ -27,6 +27,9 @@ internal sealed class ObjectLengths(IObjectStore store)
     public async Task<long?> FindAsync(FrameName frame, CancellationToken cancel) =>
         (await OfAsync(frame.Point, cancel)).Segments.TryGetValue(frame.Attempt, out var numbers) && numbers.TryGetValue(frame.Segment, out var length) ? length : null;
 
+    /// <summary>The wraps of an attempt's key that are there; they need not open.</summary>
+    public async Task<IEnumerable<string>> FindWrapsAsync(PointId point, AttemptId attempt, CancellationToken cancel) => (await OfAsync(point, cancel)).Wraps[attempt];
+
     /// <summary>Forgets all that was listed.</summary>
     public void Clear() => _points.Clear();
 
@@ -37,7 +40,7 @@ internal sealed class ObjectLengths(IObjectStore store)
             return known;
         }
 
-        var listed = new Point([], []);
+        var (listed, wraps) = (new Point([], []), new List<(AttemptId Attempt, string Key)>());
         await foreach (var stored in store.ListAsync(Keys.PointData(point), cancel))
         {
             if (Keys.TryParseSegment(stored.Key) is { } segment)
@@ -52,11 +55,15 @@ internal sealed class ObjectLengths(IObjectStore store)
             else
             {
                 listed.Others[stored.Key] = stored.Length;
+                wraps.AddRange(Keys.TryParseWrap(stored.Key) is { } wrap ? [(wrap.Attempt, stored.Key)] : []);
             }
         }
 
-        return _points[point] = listed;
+        return _points[point] = listed with { Wraps = wraps.ToLookup(w => w.Attempt, w => w.Key) };
     }
 
-    private sealed record Point(Dictionary<AttemptId, Dictionary<int, long>> Segments, Dictionary<string, long> Others);
+    private sealed record Point(Dictionary<AttemptId, Dictionary<int, long>> Segments, Dictionary<string, long> Others)
+    {
+        public ILookup<AttemptId, string> Wraps { get; init; } = Enumerable.Empty<string>().ToLookup(_ => default(AttemptId));
+    }
 }

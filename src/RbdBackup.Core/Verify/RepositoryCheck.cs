@@ -190,6 +190,7 @@ public sealed class RepositoryCheck(PointRepository repository)
 
     private bool Refers(string key) =>
         _objects.Contains(key)
-        || (Keys.PointOfData(key) is { } point && Keys.TryParseSegment(key) is { } segment && _segments.TryGetValue((point, segment.Attempt), out var runs)
-            && runs.Exists(r => segment.Number >= r.First && segment.Number <= r.Last));
+        || (Keys.PointOfData(key) is { } point
+            && (Keys.TryParseSegment(key) is { } segment ? _segments.TryGetValue((point, segment.Attempt), out var runs) && runs.Exists(r => segment.Number >= r.First && segment.Number <= r.Last)
+                : Keys.TryParseWrap(key) is { } wrap && _segments.ContainsKey((point, wrap.Attempt))));
 }

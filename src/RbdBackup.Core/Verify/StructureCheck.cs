@@ -57,6 +57,7 @@ internal sealed class StructureCheck(PointRepository repository, ObjectLengths l
             await RequireAsync(key, null, findings, cancel);
         }
 
+        await CheckWrapsAsync(references, findings, cancel);
         var (stored, whole) = (0L, true);
         foreach (var run in references.Segments)
         {
@@ -79,6 +80,19 @@ internal sealed class StructureCheck(PointRepository repository, ObjectLengths l
         if (manifest.Revision == 1 && whole && stored != manifest.StoredBytes)
         {
             findings.Add(manifest.References.Key, $"name segments of {stored} bytes, where the manifest says {manifest.StoredBytes}");
+        }
+    }
+
+    /// <summary>No list names the keys of attempts: who needs a segment needs its attempt's.</summary>
+    private async Task CheckWrapsAsync(ReferenceList references, Findings findings, CancellationToken cancel)
+    {
+        foreach (var (point, attempt) in repository.Seal is null ? [] : references.Segments.Select(r => (r.Point, r.Attempt)).Distinct())
+        {
+            Objects++;
+            if (!(await lengths.FindWrapsAsync(point, attempt, cancel)).Any())
+            {
+                findings.Add($"{Keys.WrapsOf(point, attempt)}*", "is missing: without it the segments of that attempt can't be opened");
+            }
         }
     }
 

@@ -36,9 +36,10 @@ internal static class CopyCommand
             throw new RbdBackupException(ErrorKind.Usage, $"{store.Url} is the store itself", "Give another one.");
         }
 
-        var target = await CopyRunner.OpenTargetAsync(source, store, context.Time, cancel);
+        var secret = ReferenceEquals(other, services) ? null : await other.ReadSecretAsync(cancel);
+        var target = await CopyRunner.OpenTargetAsync(source, store, secret, context.Time, cancel);
         var runner = services.Copy(source, target);
-        await runner.PrepareAsync(cancel);
+        NoteKeys(context, store.Url, await runner.PrepareAsync(context.Progress, cancel));
         var (results, unreadable) = (new List<CopyResult>(), new List<string>());
         await foreach (var (point, _) in chosen.ReadAsync(source, e => PointChoice.Damaged(context, unreadable, e), cancel))
         {
@@ -68,6 +69,19 @@ internal static class CopyCommand
                     r.Point.Point.ToString(), r.Point.Disk.Spec.ToString(), r.State.ToString().ToLowerInvariant(), r.Objects.ToString(), Humanize.Bytes(r.Bytes), r.Why ?? "",
                 ])));
         Judge(results, unreadable);
+    }
+
+    private static void NoteKeys(CommandContext context, string url, CopyKeys keys)
+    {
+        if (keys.Own)
+        {
+            context.Note($"note: the master key of {url} was rotated there, so its key slots are its own: those of this repository are not brought any more");
+        }
+
+        foreach (var lost in keys.Lost)
+        {
+            context.Note($"warning: key slot {lost.Slot} ({lost.Label}) of {url} went, as the master key was rotated here and it has no slot of the new one; 'key add' adds one");
+        }
     }
 
     private static void Judge(List<CopyResult> results, List<string> unreadable)

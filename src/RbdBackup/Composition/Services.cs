@@ -12,6 +12,7 @@ using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Restore;
 using RbdBackup.Core.Rotate;
+using RbdBackup.Core.Sealing;
 using RbdBackup.Core.Verify;
 using RbdBackup.Stores;
 using RbdBackup.Zstd;
@@ -36,9 +37,11 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     public async Task<PointRepository> OpenRepositoryAsync(bool create, CancellationToken cancel)
     {
         var codec = CodecFactory.Create(settings.Repository.Compression.ToString());
-        var secret = await KeySource.Of(settings.Encryption).ReadAsync(cancel);
-        return await PointRepository.OpenAsync(OpenStore(null), codec, time, secret, create, cancel);
+        return await PointRepository.OpenAsync(OpenStore(null), codec, time, await ReadSecretAsync(cancel), create, cancel);
     }
+
+    /// <summary>What opens the repository, or seals a new one; null where no key is configured.</summary>
+    public Task<RepositorySecret?> ReadSecretAsync(CancellationToken cancel) => KeySource.Of(settings.Encryption).ReadAsync(cancel);
 
     /// <summary>The same by another site's settings.</summary>
     public Services With(RbdBackupSettings other) => new(other, loggers, time);

@@ -74,7 +74,7 @@ internal sealed class World : IAsyncDisposable
         }
 
         world._here.Repository = await PointRepository.OpenAsync(world._here.Store, world._codec, world._time, create: true, CancellationToken.None);
-        world._there.Repository = await CopyRunner.OpenTargetAsync(world._here.Repository, world._there.Store, world._time, CancellationToken.None);
+        world._there.Repository = await CopyRunner.OpenTargetAsync(world._here.Repository, world._there.Store, null, world._time, CancellationToken.None);
         return world;
     }
 
@@ -244,9 +244,9 @@ internal sealed class World : IAsyncDisposable
 
     private async Task CopyAsync(Operation operation)
     {
-        var target = await CopyRunner.OpenTargetAsync(_here.Repository, _there.Store, _time, operation.Cancel);
+        var target = await CopyRunner.OpenTargetAsync(_here.Repository, _there.Store, null, _time, operation.Cancel);
         var runner = new CopyRunner(_here.Repository, target, 2);
-        await runner.PrepareAsync(operation.Cancel);
+        await runner.PrepareAsync(IProgressReporter.None, operation.Cancel);
         await foreach (var point in _here.Repository.ReadAllAsync(Keys.PointsPrefix, OnDamaged(_here, operation), operation.Cancel))
         {
             _there.MayComeBack(point.Point);

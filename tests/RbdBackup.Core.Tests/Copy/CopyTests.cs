@@ -9,17 +9,28 @@ using RbdBackup.Stores;
 
 namespace RbdBackup.Core.Tests.Copy;
 
-/// <summary>A second site: it has all that it needs, is never asked to hold what is damaged, and goes its own way.</summary>
-public sealed class CopyTests : IAsyncLifetime
+/// <summary>A second site: it has all that it needs, is never asked to hold what is damaged, and goes its own way; sealed or not.</summary>
+public abstract class CopyTests(string? secret) : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rbdbackup-copy-");
     private readonly List<(PointId Point, byte[] Image)> _points = [];
     private TestRepository _test = null!;
     private WrappedStore _site = null!;
 
+    private protected TestRepository Test => _test;
+
+    private protected WrappedStore Site => _site;
+
+    protected string SiteFolder => _folder.FullName;
+
+    /// <summary>What the last copy said of keys.</summary>
+    private protected CopyKeys Prepared { get; private set; } = null!;
+
+    protected IReadOnlyList<(PointId Point, byte[] Image)> Points => _points;
+
     public async Task InitializeAsync()
     {
-        _test = await TestRepository.OpenAsync("zstd:1", inMemory: true);
+        _test = await TestRepository.OpenAsync("zstd:1", inMemory: true, secret: secret);
         _site = Open(_folder.FullName, _test.Time);
         var random = new Random(4);
         var image = Images.Random(random, 200_000);
@@ -50,7 +61,7 @@ public sealed class CopyTests : IAsyncLifetime
         Assert.All(await CopyAllAsync(), r => Assert.Equal(r.Point.Point == _points[3].Point ? CopyState.Copied : CopyState.Present, r.State));
         await CheckAsync(_points);
         Assert.All(await CopyAllAsync(), r => Assert.Equal((CopyState.Present, 0L), (r.State, r.Objects)));
-        Assert.Equal(await _test.KeysAsync(), await KeysAsync());
+        Assert.Equal(Named(await _test.KeysAsync()), Named(await KeysAsync()));
     }
 
     [Fact]
@@ -77,7 +88,7 @@ public sealed class CopyTests : IAsyncLifetime
 
             Assert.All(await CopyAllAsync(), r => Assert.Contains(r.State, new[] { CopyState.Copied, CopyState.Present }));
             await CheckAsync(_points);
-            Assert.Equal((await _test.KeysAsync()).Where(k => !IsHeader(k)), (await KeysAsync()).Where(k => !IsHeader(k)));
+            Assert.Equal(Named(await _test.KeysAsync()), Named(await KeysAsync()));
             if (!died)
             {
                 return;
@@ -161,7 +172,7 @@ public sealed class CopyTests : IAsyncLifetime
 
         Assert.All(await CopyAllAsync(), r => Assert.Equal(CopyState.Copied, r.State));
         await CheckAsync(_points);
-        Assert.Equal((await _test.KeysAsync()).Where(k => !IsHeader(k)), (await KeysAsync()).Where(k => !IsHeader(k)));
+        Assert.Equal(Named(await _test.KeysAsync()), Named(await KeysAsync()));
     }
 
     [Fact]
@@ -209,15 +220,78 @@ public sealed class CopyTests : IAsyncLifetime
     [Fact]
     public async Task Another_repository_is_refused()
     {
-        await (await PointRepository.OpenAsync(_site, _test.Codec, _test.Time, create: true, CancellationToken.None)).DisposeAsync();
+        await _test.OpenAgainAsync(secret, create: true, _site);
+        var keys = await KeysAsync();
         Assert.Equal(ErrorKind.Refused, (await Assert.ThrowsAsync<RbdBackupException>(CopyAllAsync)).Kind);
+        Assert.Equal(keys, await KeysAsync());
+    }
+
+    [Fact]
+    public async Task A_pin_comes_with_its_point_and_what_was_said_there_stands()
+    {
+        // The first one is unpinned there, the second one pinned for longer, the third one for shorter; the last one is pinned when it is there already.
+        List<int> days = [10, 20, 30, 40];
+        for (var n = 0; n < 3; n++)
+        {
+            await PinAsync(_test.Repository, n, days[n]);
+        }
+
+        await CopyAllAsync();
+        await PinAsync(_test.Repository, 3, days[3]);
+        Assert.Equal(1, (await CopyAllAsync()).Sum(r => r.Objects));
+        Assert.Equal(days, await PinnedDaysAsync());
+        Assert.Equal(0, (await CopyAllAsync()).Sum(r => r.Objects));
+
+        await PinAsync(await OpenThereAsync(), 0, null);
+        await PinAsync(await OpenThereAsync(), 1, 25);
+        await PinAsync(await OpenThereAsync(), 2, 5);
+        await CopyAllAsync();
+        Assert.Equal<List<int>>([0, 25, 5, 40], await PinnedDaysAsync());
+
+        // What is said here after that is brought, as far as it keeps the point longer; the end of a pin is not.
+        for (var n = 0; n < 2; n++)
+        {
+            await PinAsync(_test.Repository, 0, 12);
+            await PinAsync(_test.Repository, 1, 22);
+        }
+
+        await PinAsync(_test.Repository, 3, null);
+        await CopyAllAsync();
+        Assert.Equal<List<int>>([12, 25, 5, 40], await PinnedDaysAsync());
+    }
+
+    [Fact]
+    public async Task A_pinned_point_outlives_the_other_sites_policy()
+    {
+        await PinAsync(_test.Repository, 1, 100);
+        await CopyAllAsync();
+        _test.Time.Now += TimeSpan.FromDays(50);
+        var there = await OpenThereAsync();
+        var rule = new RotationRule(["site"], [new LastRule(1)], TimeSpan.Zero);
+        var rotate = new RotateRunner(there, new PointRemover(there, new Consolidator(there)), _ => rule, TimeSpan.FromDays(1), _test.Time);
+        Assert.All(await rotate.RunAsync(false, e => throw e, IProgressReporter.None, CancellationToken.None).ToListAsync(), d => Assert.Null(d.Error));
+        Assert.Equal([_points[0].Point, _points[1].Point, _points[3].Point], await TherePointsAsync());
+        await CheckAsync([_points[0], _points[1], _points[3]]);
     }
 
     private static WrappedStore Open(string folder, TimeProvider time) => new(new FolderStore(folder, time));
 
     private static bool IsHeader(string key) => key.StartsWith(Keys.HeaderPrefix, StringComparison.Ordinal);
 
-    private async Task<GarbageResult> CollectThereAsync()
+    /// <summary>Keys as both sites have them: of wraps only whose they are.</summary>
+    private static IEnumerable<string> Named(IEnumerable<string> keys) =>
+        keys.Where(k => !IsHeader(k)).Select(k => Keys.TryParseWrap(k) is { } wrap ? Keys.WrapsOf(Keys.PointOfData(k)!.Value, wrap.Attempt) : k).Distinct();
+
+    private async Task PinAsync(PointRepository where, int point, int? days) => await new PinStore(where).PutAsync(
+        await where.FindAsync(_points[point].Point, CancellationToken.None), days is { } d ? _test.Time.Now.AddDays(d) : null, "a test", "root", CancellationToken.None);
+
+    private async Task<List<int>> PinnedDaysAsync()
+    {
+        var pins = await new PinStore(await OpenThereAsync()).ReadAsync(e => throw e, CancellationToken.None);
+        return [.. _points.Select(p => pins.TryGetValue(p.Point, out var pin) ? (pin.Until!.Value - _test.Time.Now).Days : 0)];
+    }
+
+    private protected async Task<GarbageResult> CollectThereAsync()
     {
         var there = await OpenThereAsync();
         return await new GarbageCollector(there, new GarbageOptions(TimeSpan.FromDays(2), TimeSpan.FromDays(1), TimeSpan.FromDays(7)), _test.Time)
@@ -228,25 +302,27 @@ public sealed class CopyTests : IAsyncLifetime
         await new Consolidator(_test.Repository, new MergedLayout(64 << 10, 1000)).ConsolidateAsync(
             await _test.Repository.FindAsync(point, CancellationToken.None), IProgressReporter.None, CancellationToken.None);
 
-    private Task<PointRepository> OpenThereAsync() => PointRepository.OpenAsync(_site, _test.Codec, _test.Time, create: false, CancellationToken.None);
+    private protected Task<PointRepository> OpenThereAsync() => _test.OpenAgainAsync(secret, store: _site);
 
-    private Task<List<CopyResult>> CopyAllAsync() => CopyAsync([.. _points.Select(p => p.Point)]);
+    private protected Task<List<CopyResult>> CopyAllAsync() => CopyAsync([.. _points.Select(p => p.Point)]);
 
-    private async Task<List<CopyResult>> CopyAsync(params PointId[] points)
+    private protected async Task<List<CopyResult>> CopyAsync(params PointId[] points)
     {
-        var target = await CopyRunner.OpenTargetAsync(_test.Repository, _site, _test.Time, CancellationToken.None);
-        var runner = new CopyRunner(_test.Repository, target, 2);
-        await runner.PrepareAsync(CancellationToken.None);
+        // As a process of its own.
+        var source = await _test.OpenAgainAsync(secret);
+        var target = await CopyRunner.OpenTargetAsync(source, _site, null, _test.Time, CancellationToken.None);
+        var runner = new CopyRunner(source, target, 2);
+        Prepared = await runner.PrepareAsync(IProgressReporter.None, CancellationToken.None);
         var results = new List<CopyResult>();
         foreach (var point in points)
         {
-            results.Add(await runner.RunAsync(await _test.Repository.FindAsync(point, CancellationToken.None), IProgressReporter.None, CancellationToken.None));
+            results.Add(await runner.RunAsync(await source.FindAsync(point, CancellationToken.None), IProgressReporter.None, CancellationToken.None));
         }
 
         return results;
     }
 
-    private async Task<List<string>> KeysAsync() => await _site.ListAsync("", CancellationToken.None).Select(o => o.Key).ToListAsync();
+    private protected async Task<List<string>> KeysAsync() => await _site.ListAsync("", CancellationToken.None).Select(o => o.Key).ToListAsync();
 
     private async Task<List<PointId>> TherePointsAsync()
     {
@@ -259,7 +335,7 @@ public sealed class CopyTests : IAsyncLifetime
     }
 
     /// <summary>Points as the other site gives them, with this one out of reach.</summary>
-    private async Task CheckAsync(IEnumerable<(PointId Point, byte[] Image)> points)
+    private protected async Task CheckAsync(IEnumerable<(PointId Point, byte[] Image)> points)
     {
         var there = await OpenThereAsync();
         foreach (var (id, image) in points)

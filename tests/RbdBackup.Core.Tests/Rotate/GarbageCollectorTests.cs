@@ -47,6 +47,20 @@ public sealed class GarbageCollectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_damaged_list_of_candidates_delays_the_collection_and_does_not_end_it()
+    {
+        var draft = await _test.DraftAsync(_image, Images.Difference([], _image));
+        await _test.Repository.AbortAsync(draft.Disk.Key, draft.Point, CancellationToken.None);
+        var doomed = (await CollectAsync()).Candidates;
+        await File.WriteAllTextAsync(Path.Combine(_test.Folder, Assert.Single(await _test.KeysAsync(Keys.GarbagePrefix))), "{\"format\":1,\"candi");
+        _test.Time.Now += Options.Grace;
+        Assert.Equal(new GarbageResult(doomed, 0, 0), await CollectAsync());
+        Assert.Single(await _test.KeysAsync(Keys.GarbagePrefix));
+        _test.Time.Now += Options.Grace;
+        Assert.Equal(doomed, (await CollectAsync()).Deleted);
+    }
+
+    [Fact]
     public async Task A_point_that_is_being_made_keeps_its_data_and_its_base()
     {
         var full = await AddAsync();

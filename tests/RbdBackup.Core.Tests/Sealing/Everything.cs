@@ -47,6 +47,9 @@ internal static class Everything
         return output.ToArray();
     }
 
+    /// <summary>The whole image at a point.</summary>
+    public static async Task<byte[]> ImageAsync(PointRepository repository, Manifest point) => await Images.ApplyAsync([], await ExportFullAsync(repository, point));
+
     private static async Task ReadSegmentAsync(PointRepository repository, WrappedStore store, SegmentRun run, int number)
     {
         var name = new FrameName(run.Point, run.Attempt, number, 0, 0);

@@ -1,10 +1,14 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Text;
 using RbdBackup.Core.Consolidate;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Rotate;
 using RbdBackup.Core.Sealing;
+using RbdBackup.Core.Tests.Verify;
+using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Core.Tests.Sealing;
 
@@ -108,7 +112,7 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         await using var plain = await TestRepository.OpenAsync();
         var forged = await plain.AddAsync(_second, Images.Difference([], _second));
         Move(plain, _test);
-        var damage = new List<RbdBackupException>();
+        var damage = new ConcurrentBag<RbdBackupException>();
         Assert.Equal([_full.Point, _increment.Point], (await _test.Repository.ReadDiskAsync(forged.Disk.Key, damage.Add, None)).Select(m => m.Point));
         Assert.Contains("never sealed", Assert.Single(damage).Message, StringComparison.Ordinal);
         Assert.Equal(ErrorKind.Corrupt, (await Assert.ThrowsAsync<RbdBackupException>(() => _test.Repository.FindAsync(forged.Point, None))).Kind);
@@ -186,15 +190,42 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         Exchange(a, b);
         var again = await _test.OpenAgainAsync(TestRepository.Secret);
         Assert.Equal(ErrorKind.Corrupt, (await Assert.ThrowsAsync<RbdBackupException>(() => Everything.ReadAsync(again, _test.Store))).Kind);
+        Assert.Equal(2, await FoundAsync(_full.Disk));
     }
 
     [Fact]
     public async Task Two_points_that_changed_places_are_found()
     {
         Exchange(KeyOf(_full), KeyOf(_increment));
-        var damage = new List<RbdBackupException>();
+        var damage = new ConcurrentBag<RbdBackupException>();
         Assert.Empty(await _test.Repository.ReadDiskAsync(_full.Disk.Key, damage.Add, None));
         Assert.Equal(2, damage.Count);
+        Assert.Equal(2, await FoundAsync(_full.Disk));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_collection_deletes_nothing_on_the_word_of_a_marker_that_was_not_sealed_here(bool moved)
+    {
+        // Another point's marker, or what somebody without the key writes.
+        await _test.Repository.AbortAsync(_full.Disk.Key, _increment.Point, None);
+        var path = Path.Combine(_test.Folder, Keys.Aborted(_full.Disk.Key, _full.Point));
+        await File.WriteAllBytesAsync(path, moved ? await File.ReadAllBytesAsync(Path.Combine(_test.Folder, Keys.Aborted(_full.Disk.Key, _increment.Point))) : "aborted\n"u8.ToArray());
+        var gc = new GarbageCollector(_test.Repository, new GarbageOptions(TimeSpan.FromDays(1), TimeSpan.FromDays(1), TimeSpan.FromDays(1)), _test.Time);
+        _test.Time.Now += TimeSpan.FromDays(9);
+        var keys = await _test.KeysAsync();
+        var error = await Assert.ThrowsAsync<RbdBackupException>(() => gc.RunAsync(false, IProgressReporter.None, None));
+        Assert.Equal(ErrorKind.Corrupt, error.Kind);
+        Assert.Contains("delete the marker", error.Remedy, StringComparison.Ordinal);
+        Assert.Equal(keys, await _test.KeysAsync());
+
+        File.Delete(path);
+        await gc.RunAsync(false, IProgressReporter.None, None);
+        _test.Time.Now += TimeSpan.FromDays(1);
+        await gc.RunAsync(false, IProgressReporter.None, None);
+        Assert.Equal(_first, await ImageAsync(_test.Repository, _full.Point));
+        Assert.DoesNotContain(await _test.KeysAsync(), k => Keys.PointOfData(k) == _increment.Point);
     }
 
     [Fact]
@@ -203,9 +234,10 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         var other = KeyOf(_full with { Disk = TestRepository.Disk("victim") });
         Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_test.Folder, other))!);
         File.Copy(Path.Combine(_test.Folder, KeyOf(_full)), Path.Combine(_test.Folder, other));
-        var damage = new List<RbdBackupException>();
+        var damage = new ConcurrentBag<RbdBackupException>();
         Assert.Empty(await _test.Repository.ReadDiskAsync(TestRepository.Disk("victim").Key, damage.Add, None));
         Assert.Single(damage);
+        Assert.Equal((1, 0), (await FoundAsync(TestRepository.Disk("victim")), await FoundAsync(_full.Disk)));
     }
 
     [Fact]
@@ -216,6 +248,7 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         Move(other, _test);
         var error = await Assert.ThrowsAsync<RbdBackupException>(async () => await (await _test.OpenAgainAsync(TestRepository.Secret)).FindAsync(theirs.Point, None));
         Assert.Equal(ErrorKind.Corrupt, error.Kind);
+        Assert.Equal(1, await FoundAsync(theirs.Disk));
     }
 
     [Fact]
@@ -295,6 +328,15 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         var error = await Assert.ThrowsAsync<RbdBackupException>(() => ImageAsync(_test.Repository, point.Point));
         Assert.Equal(ErrorKind.Corrupt, error.Kind);
         Assert.True(error.Message.Contains("changed or moved", StringComparison.Ordinal), error.Message);
+        Assert.True(await FoundAsync(point.Disk) > 0);
+    }
+
+    /// <summary>How many points of a disk <c>verify --data</c> calls damaged.</summary>
+    private async Task<int> FoundAsync(DiskIdentity disk)
+    {
+        var unreadable = 0;
+        var verdicts = await Verifying.DiskAsync(await _test.OpenAgainAsync(TestRepository.Secret), _test.Time, VerifyKind.Data, _ => Interlocked.Increment(ref unreadable), disk.Key);
+        return unreadable + verdicts.Count(v => v.State == VerifyState.Damaged);
     }
 
     private void Exchange(string a, string b)

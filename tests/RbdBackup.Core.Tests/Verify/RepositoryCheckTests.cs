@@ -37,6 +37,21 @@ public sealed class RepositoryCheckTests : IAsyncLifetime
         Assert.Equal((await _test.KeysAsync(Keys.DataPrefix)).Count, report.Objects);
     }
 
+    [Fact]
+    public async Task In_a_sealed_repository_the_attempts_keys_are_counted_and_a_lost_one_is_found()
+    {
+        await using var test = await TestRepository.OpenAsync(inMemory: true, secret: TestRepository.Secret);
+        var point = await test.AddAsync(new byte[9000], [new Extent(0, 9000, true)]);
+        await test.DraftAsync(new byte[9000], [new Extent(0, 9000, true)]);
+        var report = await new RepositoryCheck(test.Repository).RunAsync(false, IProgressReporter.None, CancellationToken.None);
+        Assert.Equal((0L, 5L, 10L), (report.FindingCount, report.Orphans, report.Objects));
+
+        var wrap = Assert.Single(await test.KeysAsync(Keys.PointData(point.Point)), k => Keys.TryParseWrap(k) is not null);
+        File.Delete(Path.Combine(test.Folder, wrap));
+        report = await new RepositoryCheck(test.Repository).RunAsync(false, IProgressReporter.None, CancellationToken.None);
+        Assert.StartsWith(Assert.Single(report.Findings).Where[..^1], wrap, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

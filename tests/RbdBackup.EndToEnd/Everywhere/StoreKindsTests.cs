@@ -11,9 +11,11 @@ public sealed class StoreKindsTests(Mini mini) : IClassFixture<Mini>
     [InlineData("swift by its own authentication")]
     [InlineData("swift by a password")]
     [InlineData("swift by an application credential")]
-    public async Task A_full_an_increment_and_a_restore_go_through(string kind)
+    [InlineData("s3", "sealed")]
+    [InlineData("swift by a password", "sealed")]
+    public async Task A_full_an_increment_and_a_restore_go_through(string kind, string? seal = null)
     {
-        using var sandbox = new Sandbox(SettingsOf(kind));
+        using var sandbox = new Sandbox([.. SettingsOf(kind), .. seal is null ? Array.Empty<string>() : ["encryption.key_command=echo a passphrase of a test"]]);
         await using var image = await mini.CreateAsync(Size);
         await image.FillAsync(0, 2 << 20, seed: 1);
         var full = await sandbox.DoAsync("backup", "image", image.ToString());
@@ -26,9 +28,13 @@ public sealed class StoreKindsTests(Mini mini) : IClassFixture<Mini>
         await sandbox.DoAsync("restore", increment.GetProperty("id").GetString()!, "--replace");
         Assert.Equal(content, await image.ReadAsync());
         Assert.Equal(2, (await sandbox.DoAsync("list", image.ToString())).GetArrayLength());
+        Assert.Equal(2, (await sandbox.DoAsync("verify", "--all", "--data")).GetProperty("ok").GetInt32());
+        Assert.Equal(seal is not null, (await sandbox.DoAsync("repo", "info")).GetProperty("required_features").EnumerateArray().Any(f => f.GetString() == "sealed"));
+        Assert.Equal(0, (await sandbox.DoAsync("repo", "check")).GetProperty("finding_count").GetInt32());
     }
 
-    private static string[] SettingsOf(string kind)
+    /// <summary>The settings of a store of a kind, with a prefix of its own.</summary>
+    internal static string[] SettingsOf(string kind)
     {
         var prefix = Mini.NewName();
         string[] keystone =

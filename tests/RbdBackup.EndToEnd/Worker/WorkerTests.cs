@@ -34,6 +34,33 @@ public sealed class WorkerTests(Mini mini) : IClassFixture<Mini>
         Assert.Equal(await image.ReadAsync(), await sandbox.ExportFullAsync(points[1].GetProperty("id").GetString()!));
     }
 
+    [Theory]
+    [InlineData("key_file")]
+    [InlineData("key_command")]
+    public async Task A_worker_with_a_key_seals_what_it_backs_up(string option)
+    {
+        using var keys = new Sandbox();
+        var file = Path.Combine(keys.Folder, "key");
+        await File.WriteAllTextAsync(file, Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32)));
+        using var sandbox = new Sandbox([.. WorkerProcess.Settings(_name), $"encryption.{option}={(option == "key_file" ? file : $"cat '{file}'")}"]);
+        await using var image = await mini.CreateAsync(Size, name: $"{_server}_disk");
+        await image.FillAsync(0, 1 << 20, seed: 1);
+        await using var worker = await WorkerProcess.StartAsync(sandbox);
+        await WorkerProcess.PublishAsync($"{_name}.nova", WorkerProcess.Policy(_server, "daily"));
+        await WorkerProcess.HasPointsAsync(sandbox, 1, worker);
+        await sandbox.DoAsync("key", "rotate");
+        await image.FillAsync(4096, 8192, seed: 2);
+        await WorkerProcess.PublishAsync($"{_name}.nova", WorkerProcess.Policy(_server, "weekly"));
+        await WorkerProcess.HasPointsAsync(sandbox, 2, worker);
+
+        var points = await WorkerProcess.PointsAsync(sandbox);
+        Assert.Equal(["full", "increment"], points.Select(p => p.GetProperty("kind").GetString()));
+        Assert.Equal(await image.ReadAsync(), await sandbox.ExportFullAsync(points[1].GetProperty("id").GetString()!));
+        Assert.Equal(2, (await sandbox.DoAsync("verify", "--all", "--data")).GetProperty("ok").GetInt32());
+        using var without = new Sandbox($"store.url=file://{sandbox.StoreFolder}");
+        Assert.Equal((int)ErrorKind.Permission, (await without.RunAsync("list")).ExitCode);
+    }
+
     [Fact]
     public async Task A_Cinder_snapshot_that_asks_is_itself_stored()
     {
