@@ -31,12 +31,24 @@ internal sealed class PromptStream(Socket socket) : NetworkStream(socket, ownsSo
     /// <inheritdoc/>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        // The kernel forgets this again, so it is said each time.
+        Acknowledge();
+        return base.ReadAsync(buffer, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override int Read(byte[] buffer, int offset, int count)
+    {
+        // Reads into spans come here, too.
+        Acknowledge();
+        return base.Read(buffer, offset, count);
+    }
+
+    // The kernel forgets this again, so it is said each time.
+    private void Acknowledge()
+    {
         if (OperatingSystem.IsLinux())
         {
             Socket.SetRawSocketOption(IpProtoTcp, TcpQuickAck, [1, 0, 0, 0]);
         }
-
-        return base.ReadAsync(buffer, cancellationToken);
     }
 }

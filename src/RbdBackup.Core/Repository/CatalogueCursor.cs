@@ -9,12 +9,12 @@ namespace RbdBackup.Core.Repository;
 /// </summary>
 internal sealed class CatalogueCursor(PointRepository repository)
 {
-    // Parts are closed at a quarter of this.
-    private const int MaxPart = RepositoryFormat.MaxJson;
+    private const int MaxPart = Catalogue.PartBytes + (2 * Catalogue.MaxCopy);
 
+    private readonly byte[] _plain = new byte[MaxPart];
     private Queue<CataloguePart>? _parts;
-    private byte[] _lines = [];
     private int _at;
+    private int _end;
 
     /// <summary>The copy of a manifest, not proven yet; null where there is none. Each call asks for a key behind the last one's.</summary>
     public async ValueTask<byte[]?> FindAsync(string key, CancellationToken cancel)
@@ -24,7 +24,7 @@ internal sealed class CatalogueCursor(PointRepository repository)
         while (true)
         {
             var copy = Seek(wanted);
-            if (copy is not null || _at < _lines.Length)
+            if (copy is not null || _at < _end)
             {
                 return copy;
             }
@@ -40,16 +40,16 @@ internal sealed class CatalogueCursor(PointRepository repository)
             }
 
             _parts.Dequeue();
-            (_lines, _at) = (await TryAsync(() => ReadPartAsync(next.Key, cancel)) ?? [], 0);
+            (_at, _end) = (0, await TryAsync(() => ReadPartAsync(next.Key, cancel)));
         }
     }
 
     /// <summary>Goes on to the line of a key, or to the first one behind it, which then is not passed.</summary>
     private byte[]? Seek(ReadOnlySpan<byte> wanted)
     {
-        while (_at < _lines.Length)
+        while (_at < _end)
         {
-            var rest = _lines.AsSpan(_at);
+            var rest = _plain.AsSpan(_at.._end);
             var line = rest[..(rest.IndexOf((byte)'\n') is var end and >= 0 ? end + 1 : rest.Length)];
             var blank = Math.Max(0, line.IndexOf((byte)' '));
             var order = line[..blank].SequenceCompareTo(wanted);
@@ -77,18 +77,15 @@ internal sealed class CatalogueCursor(PointRepository repository)
         return directory.Parts.Where(p => Keys.TryParseCatalogue(p.Key) is { IsDirectory: false });
     }
 
-    private async Task<byte[]?> ReadPartAsync(string key, CancellationToken cancel)
+    /// <summary>Brings a part into memory, and says how long it is. One that is longer than any can be is cut off.</summary>
+    private async Task<int> ReadPartAsync(string key, CancellationToken cancel)
     {
         var stored = await repository.Store.GetAsync(key, MaxPart, cancel);
         await using var lines = new GZipStream(new MemoryStream(stored), CompressionMode.Decompress);
-        var plain = new byte[MaxPart];
-        var length = await lines.ReadAtLeastAsync(plain, plain.Length, throwOnEndOfStream: false, cancel);
-        Array.Resize(ref plain, length);
-        return plain;
+        return await lines.ReadAtLeastAsync(_plain, _plain.Length, throwOnEndOfStream: false, cancel);
     }
 
-    private static async Task<T?> TryAsync<T>(Func<Task<T?>> read)
-        where T : class
+    private static async Task<T?> TryAsync<T>(Func<Task<T>> read)
     {
         try
         {
@@ -96,11 +93,11 @@ internal sealed class CatalogueCursor(PointRepository repository)
         }
         catch (InvalidDataException)
         {
-            return null;
+            return default;
         }
         catch (RbdBackupException e) when (e.Kind is ErrorKind.Corrupt or ErrorKind.NotFound or ErrorKind.Permission or ErrorKind.Unsupported)
         {
-            return null;
+            return default;
         }
     }
 }
