@@ -20,6 +20,7 @@ internal static class StoreHttp
             UseCookies = false,
             ConnectTimeout = TimeSpan.FromSeconds(15),
             PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            ConnectCallback = PromptStream.ConnectAsync,
         };
         if (caFile is not null)
         {

@@ -17,6 +17,11 @@ internal sealed class WrappedStore(IObjectStore inner) : IObjectStore
 
     public string Url => inner.Url;
 
+    /// <summary>How many calls there were; a listing is one.</summary>
+    public int Requests => _requests;
+
+    private int _requests;
+
     /// <summary>Dies, as a killed process does, at the n-th change from now on; no further change happens.</summary>
     public void DieAt(int n)
     {
@@ -43,12 +48,14 @@ internal sealed class WrappedStore(IObjectStore inner) : IObjectStore
 
     public Task PutAsync(string key, ReadOnlySequence<byte> content, CancellationToken cancel)
     {
+        Interlocked.Increment(ref _requests);
         OnChange(key);
         return inner.PutAsync(key, content, cancel);
     }
 
     public async Task<byte[]> GetAsync(string key, int maxLength, CancellationToken cancel)
     {
+        Interlocked.Increment(ref _requests);
         var bytes = await inner.GetAsync(key, maxLength, cancel);
         OnRead(key, 0, bytes);
         return bytes;
@@ -56,17 +63,26 @@ internal sealed class WrappedStore(IObjectStore inner) : IObjectStore
 
     public async Task GetRangeAsync(string key, long offset, Memory<byte> destination, CancellationToken cancel)
     {
+        Interlocked.Increment(ref _requests);
         await inner.GetRangeAsync(key, offset, destination, cancel);
         OnRead(key, offset, destination);
     }
 
-    public Task<StoredObject?> StatAsync(string key, CancellationToken cancel) => inner.StatAsync(key, cancel);
+    public Task<StoredObject?> StatAsync(string key, CancellationToken cancel)
+    {
+        Interlocked.Increment(ref _requests);
+        return inner.StatAsync(key, cancel);
+    }
 
-    public IAsyncEnumerable<StoredObject> ListAsync(string prefix, CancellationToken cancel) =>
-        inner.ListAsync(prefix, cancel).Where(o => !Hidden(o.Key));
+    public IAsyncEnumerable<StoredObject> ListAsync(string prefix, CancellationToken cancel)
+    {
+        Interlocked.Increment(ref _requests);
+        return inner.ListAsync(prefix, cancel).Where(o => !Hidden(o.Key));
+    }
 
     public Task DeleteAsync(string key, CancellationToken cancel)
     {
+        Interlocked.Increment(ref _requests);
         OnChange(key);
         return inner.DeleteAsync(key, cancel);
     }

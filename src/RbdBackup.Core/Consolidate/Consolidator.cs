@@ -23,14 +23,23 @@ public sealed class Consolidator(PointRepository repository, MergedLayout? layou
     /// <param name="point">The point.</param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancel">Ends the work; nothing is changed then.</param>
-    /// <param name="voided">Points of its chain that count though they were voided: their data is still there.</param>
+    /// <exception cref="RbdBackupException">NotFound: the point is gone; Corrupt: a point of its chain is missing or damaged.</exception>
+    public async Task<ConsolidateResult> ConsolidateAsync(Manifest point, IProgressReporter progress, CancellationToken cancel) =>
+        await ConsolidateAsync(
+            await repository.FindNewestAsync(point, cancel) ?? throw new RbdBackupException(
+                ErrorKind.NotFound, $"point {point.Point} of {point.Disk.Spec} is gone", "'rbdbackup list' shows the points."),
+            [], progress, cancel);
+
+    /// <summary>The same for a point that was just read. Where it got a higher revision since, that one goes on to count, and shows the same.</summary>
+    /// <param name="point">The point.</param>
+    /// <param name="known">Points of its chain that were just read; they count though they may have been voided: their data is still there.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancel">Ends the work; nothing is changed then.</param>
     /// <exception cref="RbdBackupException">Corrupt: a point of its chain is missing or damaged.</exception>
-    public async Task<ConsolidateResult> ConsolidateAsync(
-        Manifest point, IProgressReporter progress, CancellationToken cancel, IReadOnlyList<Manifest>? voided = null)
+    internal async Task<ConsolidateResult> ConsolidateAsync(
+        Manifest point, IReadOnlyList<Manifest> known, IProgressReporter progress, CancellationToken cancel)
     {
-        point = await repository.FindNewestAsync(point, cancel) ?? throw new RbdBackupException(
-            ErrorKind.NotFound, $"point {point.Point} of {point.Disk.Spec} is gone", "'rbdbackup list' shows the points.");
-        var chain = await repository.ReadChainAsync(point, cancel, voided);
+        var chain = await repository.ReadChainAsync(point, cancel, known);
         point = chain[^1];
         if (point.Needs is null)
         {

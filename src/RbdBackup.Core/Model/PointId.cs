@@ -30,7 +30,7 @@ public readonly record struct PointId(Guid Value) : IComparable<PointId>
     }
 
     /// <inheritdoc/>
-    public int CompareTo(PointId other) => string.CompareOrdinal(ToString(), other.ToString());
+    public int CompareTo(PointId other) => Value.CompareTo(other.Value);
 
     /// <summary>The id in its usual form, lower case, 36 characters.</summary>
     public override string ToString() => Value.ToString("D");

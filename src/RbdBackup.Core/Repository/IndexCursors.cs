@@ -1,4 +1,5 @@
 using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
 
 namespace RbdBackup.Core.Repository;
 
@@ -55,9 +56,9 @@ internal sealed class IndexCursor : IIndexCursor
 {
     private readonly PageCursor _pages;
 
-    public IndexCursor(PointRepository repository, string key, IndexDirectory directory) =>
+    public IndexCursor(IObjectStore store, IFrameCodec codec, string key, IndexDirectory directory) =>
         _pages = new PageCursor(directory.Pages, async (page, cancel) =>
-            Name(await PointIndex.ReadPageAsync(repository.Store, key, directory, page, repository.Codec, cancel), directory, key));
+            Name(await PointIndex.ReadPageAsync(store, key, directory, page, codec, cancel), directory, key));
 
     public async Task<List<Piece>> ReadAsync(long start, long end, CancellationToken cancel)
     {
@@ -89,10 +90,10 @@ internal sealed class IndexCursor : IIndexCursor
 }
 
 /// <summary>A merged index: all that a point shows. Memory: a page of the root, and one of each layer of a leaf.</summary>
-internal sealed class MergedCursor(PointRepository repository, string key, MergedDirectory directory) : IIndexCursor
+internal sealed class MergedCursor(IObjectStore store, IFrameCodec codec, string key, MergedDirectory directory) : IIndexCursor
 {
-    private readonly LeafReader _leaves = new(repository.Store, repository.Codec, key, directory);
-    private readonly PageSource _source = new(repository.Store, repository.Codec);
+    private readonly LeafReader _leaves = new(store, codec, key, directory);
+    private readonly PageSource _source = new(store, codec);
     private List<PageCursor> _layers = [];
 
     /// <summary>What a leaf covers, in bytes.</summary>

@@ -13,7 +13,11 @@ namespace RbdBackup.Core.Repository;
 /// <param name="Attempt">The attempt that wrote it.</param>
 /// <param name="Kind">Full or increment.</param>
 /// <param name="StoredBytes">What the point's own segments take in the store.</param>
-public sealed record ManifestKey(string Key, string Disk, PointId Point, int Revision, AttemptId Attempt, PointKind Kind, long StoredBytes);
+public sealed record ManifestKey(string Key, string Disk, PointId Point, int Revision, AttemptId Attempt, PointKind Kind, long StoredBytes)
+{
+    /// <summary>The manifest's length in bytes, as a listing gave it; -1 where none did.</summary>
+    public long Length { get; init; } = -1;
+}
 
 /// <summary>The keys of the repository's objects (docs/FORMAT.md, "Keys"). Every key that a job writes holds an attempt's id and is written once.</summary>
 public static class Keys
@@ -44,6 +48,9 @@ public static class Keys
 
     /// <summary>Where the results of verifications are.</summary>
     public const string VerifiedPrefix = "verified/";
+
+    /// <summary>Where the catalogues are.</summary>
+    public const string CataloguePrefix = "catalogue/";
 
     // What every store takes (a file name has 255 bytes, a key 800), with room for the longest name of a manifest.
     private const int MaxPart = 255;
@@ -238,6 +245,21 @@ public static class Keys
         && long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var ms) && ms <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
         && Enum.GetValues<VerifyKind>().Where(v => Word(v) == kind).Select(v => (VerifyKind?)v).FirstOrDefault() is { } known
             ? new VerifiedKey(key, k.Disk, point.Value, DateTimeOffset.FromUnixTimeMilliseconds(ms), known, result == "ok")
+            : null;
+
+    /// <summary>A catalogue's directory.</summary>
+    public static string Catalogue(DateTimeOffset written, AttemptId attempt) => $"{CataloguePrefix}{written.ToUnixTimeMilliseconds():D15}.{attempt}.json";
+
+    /// <summary>A part of a catalogue.</summary>
+    public static string CataloguePart(DateTimeOffset written, AttemptId attempt, int number) =>
+        $"{CataloguePrefix}{written.ToUnixTimeMilliseconds():D15}.{attempt}.{number:D6}";
+
+    /// <summary>When the catalogue was written that a directory or a part belongs to; null where the key is none.</summary>
+    public static (DateTimeOffset Written, AttemptId Attempt, bool IsDirectory)? TryParseCatalogue(string key) =>
+        key.StartsWith(CataloguePrefix, StringComparison.Ordinal) && key[CataloguePrefix.Length..].Split('.') is [{ Length: 15 } at, var by, var last]
+        && long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var ms) && ms <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+        && AttemptId.TryParse(by) is { } attempt && (last == "json" || last.All(char.IsAsciiDigit))
+            ? (DateTimeOffset.FromUnixTimeMilliseconds(ms), attempt, last == "json")
             : null;
 
     /// <summary>The point under whose prefix a data object lies; null where the key is none.</summary>

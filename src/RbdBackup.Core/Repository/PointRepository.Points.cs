@@ -3,7 +3,7 @@ using RbdBackup.Core.Model;
 
 namespace RbdBackup.Core.Repository;
 
-/// <content>The catalogue: which points there are, and what stands on what. It is read from the manifests, always.</content>
+/// <content>Which points there are, and what stands on what: read from the manifests, always. <see cref="Catalogue"/> does it quicker, where no more is asked for than a list.</content>
 public sealed partial class PointRepository
 {
     /// <summary>The keys of all points' manifests below a prefix (of <see cref="Keys.PointsPrefix"/>), disk by disk, points ascending, revisions ascending; aborted points are left out.</summary>
@@ -29,7 +29,7 @@ public sealed partial class PointRepository
                     pending.Clear();
                 }
 
-                pending.Add(key);
+                pending.Add(key with { Length = stored.Length });
             }
         }
 
@@ -85,7 +85,7 @@ public sealed partial class PointRepository
     }
 
     /// <summary>The keys of <see cref="ListAsync"/>, those of one point together.</summary>
-    private async IAsyncEnumerable<List<ManifestKey>> RevisionsAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
+    internal async IAsyncEnumerable<List<ManifestKey>> RevisionsAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
     {
         var revisions = new List<ManifestKey>();
         await foreach (var key in ListAsync(prefix, cancel))
@@ -139,23 +139,29 @@ public sealed partial class PointRepository
     /// <summary>The points that a point stands on, and itself, the full first.</summary>
     /// <param name="point">The point.</param>
     /// <param name="cancel">Ends the search.</param>
-    /// <param name="voided">Points that count though they were voided.</param>
+    /// <param name="known">Points that were read before and need not be read again; they count though they may have been voided since.</param>
     /// <exception cref="RbdBackupException">Corrupt: a point of the chain is missing.</exception>
-    public async Task<IReadOnlyList<Manifest>> ReadChainAsync(Manifest point, CancellationToken cancel, IReadOnlyList<Manifest>? voided = null)
+    public async Task<IReadOnlyList<Manifest>> ReadChainAsync(Manifest point, CancellationToken cancel, IReadOnlyList<Manifest>? known = null)
     {
         var chain = new List<Manifest> { point };
         var disks = new Dictionary<string, IReadOnlyList<Manifest>>();
         while (chain[^1].Needs is { } wanted)
         {
-            if (!disks.TryGetValue(wanted.Disk, out var disk))
+            var found = known?.FirstOrDefault(m => m.Point == wanted.Point);
+            if (found is null)
             {
-                // What a point stands on is older than it, unless a clock was wrong: mostly there is no need to read newer ones.
-                disk = await ReadDiskAsync(wanted.Disk, null, cancel, key => key.Point <= wanted.Point);
-                disks[wanted.Disk] = disk = IsWhole(wanted, disk) ? disk : await ReadDiskAsync(wanted.Disk, null, cancel);
+                if (!disks.TryGetValue(wanted.Disk, out var disk))
+                {
+                    // What a point stands on is older than it, unless a clock was wrong: mostly there is no need to read newer ones.
+                    disk = await ReadDiskAsync(wanted.Disk, null, cancel, key => key.Point <= wanted.Point);
+                    disks[wanted.Disk] = disk = IsWhole(wanted, disk) ? disk : await ReadDiskAsync(wanted.Disk, null, cancel);
+                }
+
+                found = disk.FirstOrDefault(m => m.Point == wanted.Point);
             }
 
             // A chain that leads into itself would never end.
-            var found = chain.Count <= disks.Values.Sum(d => d.Count) + (voided?.Count ?? 0) + 1 ? disk.Concat(voided ?? []).FirstOrDefault(m => m.Point == wanted.Point) : null;
+            found = chain.Count <= disks.Values.Sum(d => d.Count) + (known?.Count ?? 0) + 1 ? found : null;
             if (found is null && await FindNewestAsync(chain[^1], cancel) is { } newer && newer.Revision > chain[^1].Revision)
             {
                 // Its base was pruned meanwhile, after it had been made independent.
@@ -233,13 +239,22 @@ public sealed partial class PointRepository
         return await ReadHighestAsync(revisions, e => damage = e, cancel) ?? (damage is { Kind: ErrorKind.Corrupt } ? throw damage : null);
     }
 
-    private async Task<Manifest?> ReadHighestAsync(List<ManifestKey> revisions, Action<RbdBackupException>? onDamaged, CancellationToken cancel)
+    private async Task<Manifest?> ReadHighestAsync(List<ManifestKey> revisions, Action<RbdBackupException>? onDamaged, CancellationToken cancel) =>
+        (await ReadStoredAsync(revisions, onDamaged, cancel))?.Manifest;
+
+    /// <summary>The revision that readers try first.</summary>
+    internal static ManifestKey Highest(List<ManifestKey> revisions) => revisions.MaxBy(r => r.Revision)!;
+
+    /// <summary>The highest valid one of a point's revisions, and its bytes; null where there is none.</summary>
+    internal async Task<(Manifest Manifest, byte[] Stored)?> ReadStoredAsync(
+        List<ManifestKey> revisions, Action<RbdBackupException>? onDamaged, CancellationToken cancel)
     {
         foreach (var key in revisions.OrderByDescending(r => r.Revision))
         {
             try
             {
-                return ManifestCodec.Read(await Store.GetAsync(key.Key, RepositoryFormat.MaxJson, cancel), key.Key);
+                var stored = await Store.GetAsync(key.Key, RepositoryFormat.MaxJson, cancel);
+                return (ManifestCodec.Read(stored, key.Key), stored);
             }
             catch (RbdBackupException e) when (e.Kind is ErrorKind.Corrupt or ErrorKind.NotFound)
             {

@@ -14,6 +14,8 @@ public sealed partial class PointRepository : IAsyncDisposable
     /// <summary>How many small objects are read at a time, where many are.</summary>
     internal const int ReadsInFlight = 16;
 
+    private const int SmallIndex = 64 << 10;
+
     private readonly TimeProvider _time;
 
     private PointRepository(IObjectStore store, RepositorySeal? seal, IFrameCodec codec, RepositoryHeader header, TimeProvider time) =>
@@ -114,30 +116,38 @@ public sealed partial class PointRepository : IAsyncDisposable
         Store.PutAsync(Keys.Aborted(disk, point), new ReadOnlySequence<byte>("aborted\n"u8.ToArray()), cancel);
 
     /// <summary>The directory of a point's own index.</summary>
-    public async Task<IndexDirectory> ReadIndexAsync(Manifest manifest, CancellationToken cancel)
+    public Task<IndexDirectory> ReadIndexAsync(Manifest manifest, CancellationToken cancel) => ReadIndexAsync(Store, manifest, cancel);
+
+    /// <summary>The directory of a merged index.</summary>
+    public Task<MergedDirectory> ReadMergedIndexAsync(Manifest manifest, CancellationToken cancel) => ReadMergedIndexAsync(Store, manifest, cancel);
+
+    /// <summary>A point's index, to be read from the image's start. A small one is fetched whole, with one request.</summary>
+    internal async Task<IIndexCursor> OpenIndexAsync(Manifest manifest, CancellationToken cancel)
+    {
+        var (key, length) = (manifest.Index.Key, manifest.Index.Length);
+        var store = length <= SmallIndex ? new HeldObject(Store, key, await Store.GetAsync(key, SmallIndex, cancel)) : Store;
+        return manifest.HasMergedIndex
+            ? new MergedCursor(store, Codec, key, await ReadMergedIndexAsync(store, manifest, cancel))
+            : new IndexCursor(store, Codec, key, await ReadIndexAsync(store, manifest, cancel));
+    }
+
+    private static async Task<IndexDirectory> ReadIndexAsync(IObjectStore store, Manifest manifest, CancellationToken cancel)
     {
         var (directory, _) = await TailDirectory.ReadAsync(
-            Store, manifest.Index.Key, manifest.Index.Length, RepositoryJson.Default.IndexDirectory, cancel);
+            store, manifest.Index.Key, manifest.Index.Length, RepositoryJson.Default.IndexDirectory, cancel);
         RequireIndex(manifest, directory.Format, directory.Point, directory.Pages);
         return directory;
     }
 
-    /// <summary>The directory of a merged index.</summary>
-    public async Task<MergedDirectory> ReadMergedIndexAsync(Manifest manifest, CancellationToken cancel)
+    private static async Task<MergedDirectory> ReadMergedIndexAsync(IObjectStore store, Manifest manifest, CancellationToken cancel)
     {
         var (directory, _) = await TailDirectory.ReadAsync(
-            Store, manifest.Index.Key, manifest.Index.Length, RepositoryJson.Default.MergedDirectory, cancel);
+            store, manifest.Index.Key, manifest.Index.Length, RepositoryJson.Default.MergedDirectory, cancel);
         RequireIndex(manifest, directory.Format, directory.Point, directory.Pages);
         return directory.LeafBytes is >= 4096 and <= long.MaxValue / 4 && directory.Objects.All(o => Keys.PointOfData(o.Key) is not null)
             ? directory
             : throw RepositoryFormat.Corrupt(manifest.Index.Key, "has a root that makes no sense");
     }
-
-    /// <summary>A point's index, to be read from the image's start.</summary>
-    internal async Task<IIndexCursor> OpenIndexAsync(Manifest manifest, CancellationToken cancel) =>
-        manifest.HasMergedIndex
-            ? new MergedCursor(this, manifest.Index.Key, await ReadMergedIndexAsync(manifest, cancel))
-            : new IndexCursor(this, manifest.Index.Key, await ReadIndexAsync(manifest, cancel));
 
     private static void RequireIndex(Manifest manifest, int format, PointId point, IReadOnlyList<Page> pages)
     {

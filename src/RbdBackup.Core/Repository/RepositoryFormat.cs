@@ -73,4 +73,5 @@ public sealed record RepositoryHeader(int Format, IReadOnlyList<string> Required
 [JsonSerializable(typeof(PlanHead))]
 [JsonSerializable(typeof(GarbageList))]
 [JsonSerializable(typeof(Pin))]
+[JsonSerializable(typeof(CatalogueDirectory))]
 public sealed partial class RepositoryJson : JsonSerializerContext;

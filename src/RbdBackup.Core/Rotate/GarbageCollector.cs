@@ -67,6 +67,7 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
         await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseManifest(s.Key) is { } voided && live.IsAborted(voided.Point) && !live.IsNeeded(voided.Point), dryRun, cancel);
         await SweepAsync(Keys.PointsPrefix, s => Keys.TryParseAborted(s.Key) is { } mark && IsOver(mark.Point) && !live.HasPlan(mark.Point), dryRun, cancel);
         await SweepAsync(StoreProber.Prefix, s => time.GetUtcNow() - s.Modified > options.Grace, dryRun, cancel);
+        await SweepCataloguesAsync(dryRun, cancel);
         await SweepVerifiedAsync(live, dryRun, cancel);
         if (!dryRun)
         {
@@ -107,6 +108,14 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
                 await DeleteAsync(stored.Key, dryRun, cancel);
             }
         }
+    }
+
+    /// <summary>The newest catalogue stays; older ones, and parts of one that was never finished, stay for the grace: somebody may be reading or writing them.</summary>
+    private async Task SweepCataloguesAsync(bool dryRun, CancellationToken cancel)
+    {
+        var newest = await new Catalogue(repository).FindNewestAsync(cancel) is { } key ? Keys.TryParseCatalogue(key) : null;
+        bool IsOld(StoredObject s) => Keys.TryParseCatalogue(s.Key) is { } of && (of.Written, of.Attempt) != (newest?.Written, newest?.Attempt);
+        await SweepAsync(Keys.CataloguePrefix, s => IsOld(s) && time.GetUtcNow() - s.Modified > options.Grace, dryRun, cancel);
     }
 
     /// <summary>Pins of points that are gone go, and those that a later one took the place of; a pin that has ended stays beside its point, for whoever asks.</summary>

@@ -38,7 +38,7 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
         var seen = known.Concat(going).ToHashSet();
         for (; standing.Count > 0; standing = await FindNewAsync(drops, going, seen, cancel))
         {
-            await ConsolidateAsync(standing, null, progress, cancel);
+            await ConsolidateAsync(standing, drops, progress, cancel);
         }
 
         // Newest first, so that at no moment an increment is listed whose base is gone.
@@ -51,10 +51,12 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
                 Checkpoints.Pass("prune.voided");
             }
 
-            await ConsolidateAsync(await FindNewAsync(disk, going, seen, cancel), drops, progress, cancel);
+            // A revision that comes after this listing is void, and a collection's.
+            var manifests = await ListAsync(disk[0].Disk.Key, cancel);
+            await ConsolidateAsync(await FindNewAsync(manifests, going, seen, cancel), drops, progress, cancel);
             foreach (var point in disk)
             {
-                await RemoveManifestsAsync(point, cancel);
+                await RemoveAsync(manifests.Where(m => m.Point == point.Point), cancel);
                 progress.Report("remove", ++done, drops.Count, "{point}");
             }
         }
@@ -71,11 +73,11 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
         }
     }
 
-    private async Task ConsolidateAsync(IReadOnlyList<Manifest> points, IReadOnlyList<Manifest>? voided, IProgressReporter progress, CancellationToken cancel)
+    private async Task ConsolidateAsync(IReadOnlyList<Manifest> points, IReadOnlyList<Manifest> drops, IProgressReporter progress, CancellationToken cancel)
     {
         foreach (var (n, point) in points.Index())
         {
-            await consolidator.ConsolidateAsync(point, progress, cancel, voided);
+            await consolidator.ConsolidateAsync(point, drops, progress, cancel);
             progress.Report("consolidate points", n + 1, points.Count, "{point}");
         }
     }
@@ -83,27 +85,37 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
     /// <summary>The points on these that were committed since; they are then seen.</summary>
     private async Task<IReadOnlyList<Manifest>> FindNewAsync(IReadOnlyList<Manifest> drops, HashSet<PointId> going, HashSet<PointId> seen, CancellationToken cancel)
     {
-        var points = new List<Manifest>();
+        var manifests = new List<ManifestKey>();
         foreach (var disk in drops.Select(d => d.Disk.Key).Distinct())
         {
-            await foreach (var key in repository.ListAsync(Keys.DiskPrefix(disk), cancel))
-            {
-                points.AddRange(seen.Add(key.Point) && await repository.FindNewestAsync(key.Disk, key.Point, cancel) is { } point ? [point] : []);
-            }
+            manifests.AddRange(await ListAsync(disk, cancel));
+        }
+
+        return await FindNewAsync(manifests, going, seen, cancel);
+    }
+
+    private async Task<IReadOnlyList<Manifest>> FindNewAsync(
+        List<ManifestKey> manifests, HashSet<PointId> going, HashSet<PointId> seen, CancellationToken cancel)
+    {
+        var points = new List<Manifest>();
+        foreach (var key in manifests)
+        {
+            points.AddRange(seen.Add(key.Point) && await repository.FindNewestAsync(key.Disk, key.Point, cancel) is { } point ? [point] : []);
         }
 
         return PrunePlanner.StandingOn(going, points);
     }
 
-    private async Task RemoveManifestsAsync(Manifest point, CancellationToken cancel)
+    /// <summary>A disk's manifests, those of voided points too.</summary>
+    private ValueTask<List<ManifestKey>> ListAsync(string disk, CancellationToken cancel) =>
+        repository.Store.ListAsync(Keys.DiskPrefix(disk), cancel).Select(stored => Keys.TryParseManifest(stored.Key)).OfType<ManifestKey>().ToListAsync(cancel);
+
+    private async Task RemoveAsync(IEnumerable<ManifestKey> manifests, CancellationToken cancel)
     {
-        await foreach (var stored in repository.Store.ListAsync(Keys.PointPrefix(point.Disk.Key, point.Point), cancel))
+        foreach (var manifest in manifests)
         {
-            if (Keys.TryParseManifest(stored.Key) is not null)
-            {
-                await repository.Store.DeleteAsync(stored.Key, cancel);
-                Checkpoints.Pass("prune.removed");
-            }
+            await repository.Store.DeleteAsync(manifest.Key, cancel);
+            Checkpoints.Pass("prune.removed");
         }
     }
 }

@@ -13,8 +13,8 @@ namespace RbdBackup.Core.Rotate;
 public sealed record DiskRotation(string Disk, IReadOnlyList<string> Policies, RotationPlan Plan, RbdBackupException? Error);
 
 /// <summary>
-/// Removes the manifests of points that no rule keeps, disk by disk. Their data goes later, by <see cref="GarbageCollector"/>. Manifests are read
-/// several at a time; only what rotation needs of them stays in memory.
+/// Removes the manifests of points that no rule keeps, disk by disk. Their data goes later, by <see cref="GarbageCollector"/>. It plans by the <see cref="Catalogue"/>, and
+/// reads the manifests themselves before it removes something; then it writes a new catalogue, if the old one lacked something. Only what rotation needs of manifests stays in memory.
 /// </summary>
 /// <param name="repository">The repository.</param>
 /// <param name="remover">Removes points.</param>
@@ -27,6 +27,8 @@ public sealed class RotateRunner(
     private const int DisksAtATime = 8;
 
     private readonly PinStore _pins = new(repository);
+    private readonly Catalogue _catalogue = new(repository);
+    private bool _catalogueIsOld;
 
     /// <summary>Rotates every disk, in the order of their keys; with <paramref name="dryRun"/> nothing is removed. What fails on one disk stops no other.</summary>
     /// <param name="dryRun">True: only plans.</param>
@@ -52,7 +54,26 @@ public sealed class RotateRunner(
         await foreach (var disk in rotated.WithCancellation(cancel))
         {
             progress.Report("rotate", ++done, all, "{disk}");
+            _catalogueIsOld |= disk.Plan.Consolidate.Count > 0;
             yield return disk;
+        }
+
+        if (!dryRun && _catalogueIsOld)
+        {
+            await WriteCatalogueAsync(onDamaged, cancel);
+        }
+    }
+
+    /// <summary>Only time is lost without it, so a store that refuses it is no reason for a rotation to fail.</summary>
+    private async Task WriteCatalogueAsync(Action<RbdBackupException> onDamaged, CancellationToken cancel)
+    {
+        try
+        {
+            await _catalogue.WriteAsync(cancel);
+        }
+        catch (RbdBackupException e)
+        {
+            onDamaged(e);
         }
     }
 
@@ -81,9 +102,10 @@ public sealed class RotateRunner(
         var names = new Dictionary<string, string>();
         string? Shared(string? name) => name is null ? null : names.TryGetValue(name, out var known) ? known : names[name] = name;
         var read = 0;
-        await foreach (var manifest in repository.ReadAllAsync(Keys.PointsPrefix, onDamaged, cancel))
+        await foreach (var catalogued in _catalogue.ReadAsync(onDamaged, cancel))
         {
-            var point = RotationPoint.Of(manifest);
+            _catalogueIsOld |= !catalogued.IsCopy;
+            var point = RotationPoint.Of(catalogued.Point);
             point = point with
             {
                 Disk = Shared(point.Disk)!,
@@ -100,7 +122,7 @@ public sealed class RotateRunner(
             progress.Report("read manifests", ++read, 0, "{point}");
         }
 
-        disks.ForEach(d => d.Sort((a, b) => (a.Created, a.Point).CompareTo((b.Created, b.Point))));
+        disks.ForEach(d => d.Sort(ByAge));
         return disks;
     }
 
@@ -121,9 +143,10 @@ public sealed class RotateRunner(
         {
             if (!dryRun && plan.Verdicts.Any(v => !v.Keep))
             {
+                (question, var read) = await ProveAsync(question, plan, cancel);
                 // Whatever was pinned since the plan was made counts, too.
                 plan = RotatePlanner.Plan(question with { Pins = await _pins.ReadAsync(onDamaged, cancel) });
-                await RemoveAsync(plan, cancel);
+                await RemoveAsync(plan, read, cancel);
             }
 
             return new DiskRotation(disk, policies, plan, plan.Refusal);
@@ -134,13 +157,38 @@ public sealed class RotateRunner(
         }
     }
 
-    private async Task RemoveAsync(RotationPlan plan, CancellationToken cancel)
+    /// <summary>
+    /// Reads the manifests themselves of the points that would go or be made independent, and of the last good one, without which all would be lost. Where one is not as the plan
+    /// took it, all of the disk's are read, and they are what is asked about.
+    /// </summary>
+    private async Task<(RotationQuestion Question, IReadOnlyList<Manifest> Read)> ProveAsync(RotationQuestion question, RotationPlan plan, CancellationToken cancel)
+    {
+        var good = question.Points.LastOrDefault(p => question.Whole.Contains(p.Point));
+        var counts = plan.Verdicts.Where(v => !v.Keep || v.Point == good || plan.Consolidate.Contains(v.Point.Point)).ToDictionary(v => v.Point.Point, v => v.Point);
+        var disk = question.Points[0].Disk;
+        var read = await repository.ReadDiskAsync(disk, null, cancel, key => counts.ContainsKey(key.Point));
+        if (read.Count == counts.Count && read.All(m => RotationPoint.Of(m) == counts[m.Point]))
+        {
+            return (question, read);
+        }
+
+        read = await repository.ReadDiskAsync(disk, null, cancel);
+        var points = read.Select(RotationPoint.Of).ToList();
+        points.Sort(ByAge);
+        var others = question.Whole.Except(question.Points.Select(p => p.Point)).ToHashSet();
+        return (question with { Points = points, Rule = points.Count > 0 ? ruleOf(points) : null, Whole = RotationPoint.Whole(points, others) }, read);
+    }
+
+    private async Task RemoveAsync(RotationPlan plan, IReadOnlyList<Manifest> read, CancellationToken cancel)
     {
         var going = plan.Verdicts.Where(v => !v.Keep).Select(v => v.Point.Point).ToHashSet();
-        var wanted = going.Concat(plan.Consolidate).ToHashSet();
-        var read = await repository.ReadDiskAsync(plan.Verdicts[0].Point.Disk, null, cancel, key => wanted.Contains(key.Point));
-        await remover.RemoveAsync(
-            [.. read.Where(m => going.Contains(m.Point))], [.. read.Where(m => !going.Contains(m.Point)).OrderBy(m => m.Created)],
-            plan.Verdicts.Select(v => v.Point.Point), IProgressReporter.None, cancel);
+        if (going.Count > 0)
+        {
+            await remover.RemoveAsync(
+                [.. read.Where(m => going.Contains(m.Point))], [.. read.Where(m => plan.Consolidate.Contains(m.Point)).OrderBy(m => m.Created)],
+                plan.Verdicts.Select(v => v.Point.Point), IProgressReporter.None, cancel);
+        }
     }
+
+    private static int ByAge(RotationPoint a, RotationPoint b) => (a.Created, a.Point).CompareTo((b.Created, b.Point));
 }

@@ -20,15 +20,15 @@ public sealed record RotationPoint(
         manifest.Point, manifest.Disk.Key, manifest.Created, manifest.Kind, manifest.Needs, manifest.ChainStart ?? manifest.Created, manifest.Policy,
         manifest.AskedBy.Project);
 
-    /// <summary>The points whose chain is whole.</summary>
-    public static IReadOnlySet<PointId> Whole(IEnumerable<RotationPoint> points)
+    /// <summary>The points whose chain is whole, and those of others that are known to be.</summary>
+    public static IReadOnlySet<PointId> Whole(IEnumerable<RotationPoint> points, IReadOnlySet<PointId>? others = null)
     {
         var whole = new HashSet<PointId>();
         var ready = new Queue<PointId>();
         var waiting = new List<RotationPoint>();
         foreach (var point in points)
         {
-            if (point.Needs is null)
+            if (point.Needs is null || others?.Contains(point.Needs.Point) == true)
             {
                 ready.Enqueue(point.Point);
             }
@@ -47,6 +47,7 @@ public sealed record RotationPoint(
             }
         }
 
+        whole.UnionWith(others ?? new HashSet<PointId>());
         return whole;
     }
 }

@@ -24,8 +24,8 @@ internal static class ListCommand
         void Warn(RbdBackupException e) => context.Note($"warning: {e.Message}");
         var pins = await new PinStore(repository).ReadAsync(Warn, cancel);
         var verified = await VerifiedResults.ReadAsync(repository, null, cancel);
-        var points = repository.ReadAllAsync(Keys.PointsPrefix, Warn, cancel, key => wanted is null || IsOf(key.Disk, wanted))
-            .Select(m => PointDocument.Of(m, pins).With(verified.GetValueOrDefault(m.Point)));
+        var points = new Catalogue(repository).ReadAsync(Warn, cancel, key => wanted is null || IsOf(key.Disk, wanted))
+            .Select(c => PointDocument.Of(c.Point, pins).With(verified.GetValueOrDefault(c.Point.Point)));
         await context.Output.WriteListAsync(points, (human, all) => human.Table(
             ["ID", "IMAGE", "CREATED", "KIND", ">SIZE", ">STORED", "POLICY", "PINNED UNTIL", "VERIFIED"],
             all.Select(p => (string[])

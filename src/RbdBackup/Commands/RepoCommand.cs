@@ -88,7 +88,7 @@ internal static class RepoCommand
     {
         await using var repository = await Services.Of(context).OpenRepositoryAsync(create: false, cancel);
         var last = new Dictionary<string, Manifest>();
-        await foreach (var manifest in repository.ReadAllAsync(Keys.PointsPrefix, null, cancel))
+        await foreach (var manifest in new Catalogue(repository).ReadAsync(null, cancel).Select(c => c.Point))
         {
             last[manifest.Disk.Key] = last.TryGetValue(manifest.Disk.Key, out var known) && known.Created > manifest.Created ? known : manifest;
         }

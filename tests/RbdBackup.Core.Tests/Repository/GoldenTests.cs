@@ -50,6 +50,9 @@ public sealed class GoldenTests
         }
 
         Assert.Equal(images.Count, read);
+        var listed = await new Catalogue(repository).ReadAsync(e => throw e, CancellationToken.None).ToListAsync();
+        Assert.Equal(images.Keys.Order(StringComparer.Ordinal), listed.Select(c => c.Point.Point.ToString()).Order(StringComparer.Ordinal));
+        Assert.All(listed, c => Assert.Equal(name.StartsWith("catalogue", StringComparison.Ordinal), c.IsCopy));
     }
 
     [Theory]
@@ -84,6 +87,7 @@ public sealed class GoldenTests
         images[second.Point.ToString()] = Digest(changed);
 
         var folder = await (secret is null ? MergeAsync(test, codec, images, [full, first, second], changed) : RotateKeysAsync(test, second, secret));
+        await new Catalogue(test.Repository).WriteAsync(CancellationToken.None);
         if (Environment.GetEnvironmentVariable("RBDBACKUP_GOLDEN") is { Length: > 0 } into)
         {
             Keep(test, images, Path.Combine(into, folder), secret);
@@ -102,7 +106,7 @@ public sealed class GoldenTests
         images[third.Point.ToString()] = Digest(last);
         await new PointRemover(test.Repository, consolidator).RemoveAsync([points[0]], [.. points, third], IProgressReporter.None, CancellationToken.None);
         images.Remove(points[0].Point.ToString());
-        return $"merged-index-{codec.Split(':')[0]}";
+        return $"catalogue-{codec.Split(':')[0]}";
     }
 
     /// <summary>What was sealed before a rotation of the master key, after it, and merged.</summary>
@@ -110,7 +114,7 @@ public sealed class GoldenTests
     {
         await new KeyManager(test.Repository).RotateAsync(false, IProgressReporter.None, CancellationToken.None);
         await new Consolidator(test.Repository).ConsolidateAsync(point, IProgressReporter.None, CancellationToken.None);
-        return $"format1-sealed-{(secret == TestRepository.Secret ? "raw" : "passphrase")}";
+        return $"catalogue-sealed-{(secret == TestRepository.Secret ? "raw" : "passphrase")}";
     }
 
     private static void Keep(TestRepository test, Dictionary<string, string> images, string folder, string? secret)

@@ -167,6 +167,85 @@ public sealed class RotateRunnerTests : IAsyncLifetime
         Assert.Contains("the last good point", Assert.Single(disks[1].Plan.Verdicts).Reasons);
     }
 
+    [Fact]
+    public async Task A_rotation_leaves_a_catalogue_that_lacks_nothing_and_a_plan_leaves_none()
+    {
+        await ChainAsync("a", 5);
+        await ChainAsync("b", 3);
+        var rule = Rule(new LastRule(2));
+        await Runner(rule).RunAsync(true, e => throw e, IProgressReporter.None, None).CountAsync();
+        Assert.Empty(await _test.KeysAsync(Keys.CataloguePrefix));
+        await RotateAsync(rule);
+        Assert.All(await new Catalogue(_test.Repository).ReadAsync(e => throw e, None).ToListAsync(), c => Assert.True(c.IsCopy));
+        var written = await _test.KeysAsync(Keys.CataloguePrefix);
+        await RotateAsync(rule);
+        Assert.Equal(written, await _test.KeysAsync(Keys.CataloguePrefix));
+    }
+
+    [Fact]
+    public async Task A_store_that_refuses_a_catalogue_fails_no_rotation()
+    {
+        await ChainAsync("disk", 4);
+        _test.Store.OnChange = key => _ = key.StartsWith(Keys.CataloguePrefix, StringComparison.Ordinal) ? throw new RbdBackupException(ErrorKind.Permission, "no catalogue") : 0;
+        var warnings = new List<RbdBackupException>();
+        Assert.Null(Assert.Single(await RotateAsync(Rule(new LastRule(1)), warnings.Add)).Error);
+        Assert.Equal("no catalogue", Assert.Single(warnings).Message);
+        Assert.Equal([1], await CountAsync("disk"));
+    }
+
+    [Theory]
+    [InlineData(3, new[] { 2 })]
+    [InlineData(0, new[] { 0, 1, 2, 3 })]
+    public async Task Nothing_is_removed_by_a_copy_whose_manifest_is_damaged(int damaged, int[] kept)
+    {
+        var (points, images) = await ChainAsync("disk", 4);
+        await new Catalogue(_test.Repository).WriteAsync(None);
+        _test.Store.Flip(points[damaged].Key, 300, 2);
+        var rotated = Assert.Single(await RotateAsync(Rule(new LastRule(1))));
+        Assert.Equal(kept.Where(k => k != damaged), Kept(rotated, points));
+        _test.Store.OnRead = (_, _, _) => { };
+        if (damaged == 3)
+        {
+            Assert.Equal(images[points[2].Point], await Images.ApplyAsync([], await _test.ExportFullAsync((await _test.Repository.FindNewestAsync(points[2], None))!)));
+        }
+    }
+
+    [Fact]
+    public async Task A_point_that_was_pruned_or_made_independent_since_the_catalogue_was_written_is_planned_as_it_is()
+    {
+        var (points, images) = await ChainAsync("disk", 6);
+        await new Catalogue(_test.Repository).WriteAsync(None);
+        await new Consolidator(_test.Repository).ConsolidateAsync(points[5], IProgressReporter.None, None);
+        await new PointRemover(_test.Repository, new Consolidator(_test.Repository)).RemoveAsync([points[1]], points, IProgressReporter.None, None);
+        var rotated = Assert.Single(await RotateAsync(Rule(new LastRule(2))));
+        Assert.Equal([4, 5], Kept(rotated, points));
+        Assert.Equal([points[4].Point], rotated.Plan.Consolidate);
+        foreach (var point in await _test.Repository.ReadDiskAsync(points[0].Disk.Key, null, None))
+        {
+            Assert.Equal(images[point.Point], await Images.ApplyAsync([], await _test.ExportFullAsync(point)));
+        }
+    }
+
+    [Fact]
+    public async Task Rotating_one_more_disk_costs_no_more_than_24_requests()
+    {
+        async Task<int> RequestsAsync(int disks, int from)
+        {
+            for (var n = from; n < from + disks; n++)
+            {
+                await ChainAsync($"disk-{n}", 6);
+            }
+
+            await new Catalogue(_test.Repository).WriteAsync(None);
+            var before = _test.Store.Requests;
+            await RotateAsync(Rule(new LastRule(3)));
+            return _test.Store.Requests - before;
+        }
+
+        var (two, ten) = (await RequestsAsync(2, 0), await RequestsAsync(10, 2));
+        Assert.InRange((ten - two) / 8.0, 1, 24);
+    }
+
     private async Task<(List<Manifest> Points, Dictionary<PointId, byte[]> Images)> ChainAsync(string disk, int length)
     {
         var (points, images) = (new List<Manifest>(), new Dictionary<PointId, byte[]>());

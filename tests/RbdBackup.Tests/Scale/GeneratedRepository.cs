@@ -12,28 +12,37 @@ internal static class GeneratedRepository
 {
     private const int DisksAtATime = 16;
 
-    /// <summary>Makes one of a point a day, the last one now; each disk is one full and increments for ever.</summary>
+    /// <summary>
+    /// Makes one of a point a day, the last one now; each disk is one full and increments for ever. Where disks have points already, those that lack are added.
+    /// </summary>
     public static async Task MakeAsync(IObjectStore store, int disks, int points, DateTimeOffset now, string policy = "daily")
     {
         await using var borrowed = new BorrowedStore(store);
+        var there = new Dictionary<string, (Manifest Newest, int Count)>();
         await using (var first = await TestRepository.OpenAsync(store: borrowed))
         {
-            // Whoever comes next finds the header.
+            var counts = await first.Repository.ListAsync(Keys.PointsPrefix, CancellationToken.None).CountBy(k => k.Disk).ToDictionaryAsync(d => d.Key, d => d.Value);
+            await foreach (var newest in first.Repository.ReadNewestAsync(CancellationToken.None))
+            {
+                there[newest.Disk.Key] = (newest, counts[newest.Disk.Key]);
+            }
         }
 
         await Parallel.ForEachAsync(Enumerable.Range(0, disks), new ParallelOptions { MaxDegreeOfParallelism = DisksAtATime }, async (disk, _) =>
         {
             await using var test = await TestRepository.OpenAsync(store: borrowed);
             var image = new byte[4096];
-            Manifest? below = null;
-            for (var n = points - 1; n >= 0; n--)
+            var (below, count) = there.GetValueOrDefault(TestRepository.Disk(Name(disk)).Key);
+            for (var n = points - 1 - count; n >= 0; n--)
             {
                 new Random((disk * points) + n).NextBytes(image);
                 test.Time.Now = now.AddDays(-n);
-                below = await test.AddAsync(image, [new Extent(0, image.Length, true)], below, TestRepository.Disk($"disk-{disk:D6}"), policy: policy);
+                below = await test.AddAsync(image, [new Extent(0, image.Length, true)], below, TestRepository.Disk(Name(disk)), policy: policy);
             }
         });
     }
+
+    private static string Name(int disk) => $"disk-{disk:D6}";
 
     /// <summary>The store at a URL; a folder is written without the syncs that make a store slow and durable.</summary>
     public static IObjectStore Open(string url) => url.StartsWith("file://", StringComparison.Ordinal)

@@ -15,14 +15,17 @@ public sealed class ScaleTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>tests/bench_rotate makes its repositories here: RBDBACKUP_GENERATE is the store's URL, and the numbers of disks and points, with blanks between.</summary>
+    /// <summary>
+    /// tests/bench_rotate makes its repositories here: RBDBACKUP_GENERATE is the store's URL, the numbers of disks and of points, and how many days ago the last one was made, with
+    /// blanks between. What is there already stays.
+    /// </summary>
     [Fact]
     public async Task A_generated_repository_has_all_its_points_in_order()
     {
-        var wanted = (Environment.GetEnvironmentVariable("RBDBACKUP_GENERATE") ?? $"file://{Store} 9 4").Split(' ');
+        var wanted = (Environment.GetEnvironmentVariable("RBDBACKUP_GENERATE") ?? $"file://{Store} 9 4 0").Split(' ');
         var (disks, points) = (int.Parse(wanted[1]), int.Parse(wanted[2]));
         await using var store = GeneratedRepository.Open(wanted[0]);
-        await GeneratedRepository.MakeAsync(store, disks, points, DateTimeOffset.UtcNow);
+        await GeneratedRepository.MakeAsync(store, disks, points, DateTimeOffset.UtcNow.AddDays(-int.Parse(wanted[3])));
         using var codec = CodecFactory.Create("none");
         await using var repository = await PointRepository.OpenAsync(store, codec, TimeProvider.System, create: false, CancellationToken.None);
         var keys = await repository.ListAsync(Keys.PointsPrefix, CancellationToken.None).ToListAsync();
