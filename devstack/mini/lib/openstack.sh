@@ -8,7 +8,7 @@ OPENSTACK_RUN=(/usr/bin/python3 -I "$OPENSTACK_LIB/service.py")
 # shellcheck disable=SC2034
 OPENSTACK_NAMESPACE=(unshare --mount --propagation private "$OPENSTACK_LIB/private-mounts")
 
-for part in mariadb placement glance cinder libvirt nova guest; do
+for part in mariadb placement glance cinder libvirt nova; do
     # shellcheck source=/dev/null
     . "$OPENSTACK_LIB/$part.sh"
 done
@@ -41,7 +41,10 @@ openstack_prepare() {
     openstack_make_tables glance glance "glance-manage --config-file $OPENSTACK_HOME/glance.conf db_sync"
     openstack_make_tables cinder cinder "cinder-manage --config-file $OPENSTACK_HOME/cinder.conf db sync"
     openstack_make_tables nova 'nova_api nova nova_cell0' "$nova api_db sync" "$nova cell_v2 map_cell0" "$nova db sync" "$nova cell_v2 create_cell --name cell1"
-    guest_make_image
+    if [[ ! -s $OPENSTACK_HOME/guest.img ]]; then
+        "$OPENSTACK_LIB/make-guest" "$GUEST_KERNEL" "$OPENSTACK_HOME/guest.img" >>"$MINI_HOME/log/guest.out" 2>&1 ||
+            die_of_daemon guest "the guest's image could not be made"
+    fi
 }
 
 # When Ceph, RabbitMQ and Keystone answer.
