@@ -35,12 +35,13 @@ openstack_start() {
 }
 
 openstack_prepare() {
-    local nova="nova-manage --config-file $OPENSTACK_HOME/nova.conf"
+    local nova=(--config-file "$OPENSTACK_HOME/nova.conf")
     mariadb_await
-    openstack_make_tables placement placement "placement-manage --config-file $OPENSTACK_HOME/placement.conf db sync"
-    openstack_make_tables glance glance "glance-manage --config-file $OPENSTACK_HOME/glance.conf db_sync"
-    openstack_make_tables cinder cinder "cinder-manage --config-file $OPENSTACK_HOME/cinder.conf db sync"
-    openstack_make_tables nova 'nova_api nova nova_cell0' "$nova api_db sync" "$nova cell_v2 map_cell0" "$nova db sync" "$nova cell_v2 create_cell --name cell1"
+    openstack_make_tables placement placement --config-file "$OPENSTACK_HOME/placement.conf" db sync
+    openstack_make_tables glance glance --config-file "$OPENSTACK_HOME/glance.conf" db_sync
+    openstack_make_tables cinder cinder --config-file "$OPENSTACK_HOME/cinder.conf" db sync
+    openstack_make_tables nova 'nova_api nova nova_cell0' "${nova[@]}" api_db sync and "${nova[@]}" cell_v2 map_cell0 and \
+        "${nova[@]}" db sync and "${nova[@]}" cell_v2 create_cell --name cell1
     if [[ ! -s $OPENSTACK_HOME/guest.img ]]; then
         "$OPENSTACK_LIB/make-guest" "$GUEST_KERNEL" "$OPENSTACK_HOME/guest.img" >>"$MINI_HOME/log/guest.out" 2>&1 ||
             die_of_daemon guest "the guest's image could not be made"

@@ -7,6 +7,7 @@ cinder_conf() {
     cat <<CONF
 [DEFAULT]
 $(openstack_common_conf)
+control_exchange = cinder
 host = mini
 my_ip = 127.0.0.1
 state_path = $OPENSTACK_HOME/cinder

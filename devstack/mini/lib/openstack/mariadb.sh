@@ -31,16 +31,13 @@ mariadb_do() { mariadb --no-defaults --user="$(id -un)" --socket="$MARIADB_SOCKE
 
 mariadb_url() { echo "mysql+pymysql://openstack:$(<"$OPENSTACK_HOME/database-password")@127.0.0.1:$PORT_MARIADB/$1?charset=utf8"; }
 
-# openstack_make_tables SERVICE DATABASES COMMAND...: once, and anew where the last time was killed in the middle of it.
+# openstack_make_tables SERVICE DATABASES ARGUMENTS...: what SERVICE-manage is to do, once; anew where the last time was killed in the middle of it.
 openstack_make_tables() {
-    local service=$1 database sql='' mark=$OPENSTACK_HOME/$1.made command
+    local service=$1 database sql='' mark=$OPENSTACK_HOME/$1.made
     if [[ -e $mark ]]; then return 0; fi
     for database in $2; do sql+="DROP DATABASE IF EXISTS $database; CREATE DATABASE $database CHARACTER SET utf8; "; done
     mariadb_do "$sql"
-    for command in "${@:3}"; do
-        # shellcheck disable=SC2086 # words of a command
-        "${OPENSTACK_RUN[@]}" $command >>"$MINI_HOME/log/$service-manage.out" 2>&1 ||
-            die_of_daemon "$service-manage" "the tables of $service could not be made"
-    done
+    "${OPENSTACK_RUN[@]}" "$service-manage" "${@:3}" >>"$MINI_HOME/log/$service-manage.out" 2>&1 ||
+        die_of_daemon "$service-manage" "the tables of $service could not be made"
     touch "$mark"
 }

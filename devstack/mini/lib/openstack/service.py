@@ -1,8 +1,10 @@
-"""Runs a service of OpenStack, or the tool that makes its tables: service.py NAME ARGUMENTS...
+"""Runs a service of OpenStack, or the tool that makes its tables: service.py NAME ARGUMENTS... [and ARGUMENTS...]...
 
 Debian has the entry scripts in packages that set a database and units up as well; the code is in the Python packages.
 """
 import importlib
+import itertools
+import os
 import sys
 
 
@@ -40,16 +42,30 @@ def serve_placement(port: str) -> None:
         server.serve_forever()
 
 
+def run_each(module: object, name: str, arguments: tuple) -> None:
+    """One command after the other, each in a child: the modules, which take seconds, are loaded once."""
+    for is_and, command in itertools.groupby(arguments, "and".__eq__):
+        if is_and:
+            continue
+        child = os.fork()
+        if child == 0:
+            sys.argv[:] = [name, *command]
+            os._exit(module.main() or 0)
+        if os.waitpid(child, 0)[1] != 0:
+            sys.exit(f"{name} failed")
+
+
 def main(name: str, *arguments: str) -> object:
     project, command = name.split("-")
     if name == "placement-api":
         return serve_placement(*arguments)
+    # Also read while the module is loaded.
     sys.argv[:] = [name, *arguments]
     # The module comes first: with it Eventlet replaces parts of the standard library.
     module = importlib.import_module(f"{project}.cmd.{command}")
     if project == "cinder":
         mend_cinder()
-    return module.main()
+    return run_each(module, name, arguments) if command == "manage" else module.main()
 
 
 if __name__ == "__main__":
