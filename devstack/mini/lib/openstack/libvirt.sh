@@ -6,12 +6,15 @@ LIBVIRT_HOME=$OPENSTACK_HOME/libvirt
 LIBVIRT_URI="qemu:///system?socket=$LIBVIRT_HOME/sockets/libvirt-sock"
 
 libvirt_start() {
+    case $MINI_HOME in
+    /run/* | /var/lib/* | /var/cache/*) die "MINI_HOME=$MINI_HOME is in a folder that libvirt gets in another form; OpenStack needs one elsewhere" ;;
+    esac
     mkdir -p "$LIBVIRT_HOME"/{etc,lib,cache,run,sockets,bin}
     if ((${#LIBVIRT_HOME} > 80)); then die "MINI_HOME=$MINI_HOME is too deep a folder for libvirt's sockets"; fi
     if is_running libvirtd; then return 0; fi
     libvirt_write_conf
     spawn libvirtd - PATH="$LIBVIRT_HOME/bin:$PATH" "${OPENSTACK_NAMESPACE[@]}" "$LIBVIRT_HOME/run" /run "$LIBVIRT_HOME/etc" /etc/libvirt \
-        "$LIBVIRT_HOME/lib" /var/lib/libvirt "$LIBVIRT_HOME/cache" /var/cache/libvirt \
+        "$LIBVIRT_HOME/lib" /var/lib "$LIBVIRT_HOME/cache" /var/cache \
         "$LIBVIRT_HOME/passwd" /etc/passwd "$LIBVIRT_HOME/group" /etc/group -- libvirtd --config /etc/libvirt/libvirtd.conf
 }
 
