@@ -30,7 +30,8 @@ openstack_start() {
     mariadb_start
     for name in nova cinder glance placement; do "${name}_conf" | write_file "$OPENSTACK_HOME/$name.conf"; done
     nova_common_conf | write_file "$OPENSTACK_HOME/nova-compute.conf"
-    openstack_prepare 9>&- &
+    # It keeps the lock: should this `up` be killed, the next one waits for its end.
+    openstack_prepare &
     OPENSTACK_PREPARATION=$!
 }
 
@@ -55,6 +56,8 @@ openstack_up() {
     openstack_seed catalogue
     if ! openstack_all_run; then since=$EPOCHSECONDS; fi
     if ! is_running neutron-stub; then spawn neutron-stub "$PORT_NEUTRON" /usr/bin/python3 -I "$OPENSTACK_LIB/neutron_stub.py" "$PORT_NEUTRON"; fi
+    # nova-compute takes no server for up to a minute after it lost its libvirtd.
+    if ! is_running libvirtd; then stop_daemons nova-compute; fi
     libvirt_start
     placement_start
     glance_start
