@@ -23,7 +23,7 @@ mariadb_start() {
 
 mariadb_await() {
     await 60 mariadb "answer on its socket" mariadb_do 'SELECT 1;'
-    mariadb_do "CREATE OR REPLACE USER openstack@127.0.0.1 IDENTIFIED BY '$(<"$OPENSTACK_HOME/database-password")';
+    mariadb_do "CREATE USER IF NOT EXISTS openstack@127.0.0.1 IDENTIFIED BY '$(<"$OPENSTACK_HOME/database-password")';
         GRANT ALL ON *.* TO openstack@127.0.0.1;" || die_of_daemon mariadb "MariaDB did not take the services' user"
 }
 
