@@ -75,10 +75,10 @@ openstack_all_run() {
     done
 }
 
-# openstack_await SINCE DAEMON...: until every API answers, and every service has reported itself after that time.
+# openstack_await SINCE DAEMON...: until every API answers, and each of these has reported itself after that time.
 openstack_await() {
     local since=$1 limit=$((SECONDS + 180)) name missing=''; shift
-    until missing=$(openstack_python ready "$since" 2>&1); do
+    until missing=$(openstack_python ready "$since" "$@" 2>&1); do
         for name; do
             if ! is_alive "$name"; then die_of_daemon "$name" "$name ended while it was to become ready"; fi
         done

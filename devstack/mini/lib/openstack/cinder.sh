@@ -22,6 +22,8 @@ enabled_backends = rbd
 glance_api_servers = http://127.0.0.1:$PORT_GLANCE
 report_interval = 5
 service_down_time = 30
+# The scheduler hears of the pool as often as this.
+periodic_interval = 10
 backup_driver = cinder.backup.drivers.ceph.CephBackupDriver
 backup_ceph_conf = $CEPH_CONF
 backup_ceph_user = cinder-backup
@@ -82,5 +84,7 @@ cinder_backup_up() {
         ceph_do osd "initialise pool backups" rbd pool init backups
         touch "$OPENSTACK_HOME/backups.made"
     fi
+    if is_running cinder-backup; then return 0; fi
     cinder_spawn cinder-backup
+    openstack_await "$EPOCHSECONDS" cinder-backup
 }

@@ -1,7 +1,8 @@
 """Makes what a cloud has beside its services, and asks whether it is ready:
 
     seed.py KEYSTONE NOVA CINDER GLANCE PLACEMENT NEUTRON catalogue         users, roles, projects, endpoints in Keystone
-    seed.py KEYSTONE NOVA CINDER GLANCE PLACEMENT NEUTRON ready SINCE       ends with 1 and says what is missing, unless all reported since then
+    seed.py KEYSTONE NOVA CINDER GLANCE PLACEMENT NEUTRON ready SINCE NAME...
+                                                                            ends with 1 and says what is missing, unless these reported since then
     seed.py KEYSTONE NOVA CINDER GLANCE PLACEMENT NEUTRON cloud IMAGE-FILE  flavors, and the guest's image
 
 The six are ports on loopback. Standard input has the passwords of the administrator, the services and the two tenants, a line each. What is
@@ -16,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import keystone_seed as keystone  # noqa: E402
 
 SERVICES = ("nova", "cinder", "glance", "placement", "neutron", "rbdbackup-service")
+REPORTING = {"nova-conductor", "nova-scheduler", "nova-compute", "cinder-scheduler", "cinder-volume", "cinder-backup"}
 IMAGE = {"name": "mini", "disk_format": "raw", "container_format": "bare", "visibility": "public", "min_disk": 1, "os_type": "linux",
          "hw_disk_bus": "virtio", "hw_qemu_guest_agent": "yes"}
 # name, memory in MiB, root disk in GiB, ephemeral disk in GiB, swap in MiB
@@ -36,8 +38,9 @@ class Cloud:
     def post(self, service: str, path: str, body: object) -> dict:
         return keystone.call("POST", self.urls[service] + path, self.token, body)[0]
 
-    def cinder_project(self) -> str:
-        return self.admin.find_or_make("project", "name=admin", {"name": "admin"})
+    def project(self) -> str:
+        """The administrator's, which Cinder wants in a URL."""
+        return self.get("keystone", "/projects?name=admin")["projects"][0]["id"]
 
 
 def make_catalogue(cloud: Cloud) -> None:
@@ -61,15 +64,19 @@ def add_user(cloud: Cloud, name: str, project_name: str, password: str, roles: t
         cloud.admin.grant(project, user, role)
 
 
-def not_ready(cloud: Cloud, since: float) -> list[str]:
-    """What does not work yet. A service is up once it has written so into its database after `since`."""
+def not_ready(cloud: Cloud, since: float, names: list[str]) -> list[str]:
+    """What does not work yet. A service is up once it has written so into its database after `since`; the APIs do not write."""
     cloud.get("glance", "/v2/images?limit=1")
     cloud.get("placement", "/")
     compute = cloud.get("nova", "/v2.1/os-services")["services"]
-    volume = cloud.get("cinder", f"/v3/{cloud.cinder_project()}/os-services")["services"]
+    volume = cloud.get("cinder", f"/v3/{cloud.project()}/os-services")["services"]
     up = {service["binary"] for service in compute + volume if service["state"] == "up" and seconds(service["updated_at"]) >= since}
-    missing = sorted({"nova-conductor", "nova-scheduler", "nova-compute", "cinder-scheduler", "cinder-volume"} - up)
-    return missing if cloud.get("nova", "/v2.1/os-hypervisors")["hypervisors"] else [*missing, "the hypervisor's place in a cell"]
+    missing = sorted(REPORTING.intersection(names) - up)
+    if not cloud.get("nova", "/v2.1/os-hypervisors")["hypervisors"]:
+        missing.append("the hypervisor's place in a cell")
+    if not cloud.get("cinder", f"/v3/{cloud.project()}/scheduler-stats/get_pools")["pools"]:
+        missing.append("the pool that Cinder's scheduler is to know")
+    return missing
 
 
 def seconds(time: str | None) -> float:
@@ -105,8 +112,8 @@ def main(*arguments: str) -> None:
     match arguments[6:]:
         case ["catalogue"]:
             make_catalogue(cloud)
-        case ["ready", since]:
-            missing = not_ready(cloud, float(since))
+        case ["ready", since, *names]:
+            missing = not_ready(cloud, float(since), names)
             if missing:
                 sys.exit("waiting for " + ", ".join(missing))
         case ["cloud", image]:
