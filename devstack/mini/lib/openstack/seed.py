@@ -13,6 +13,7 @@ import os
 import sys
 import urllib.request
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import keystone_seed as keystone  # noqa: E402
 
