@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test soak demo bench format lint clean native install mini-up mini-down help
+.PHONY: build test soak demo bench format lint clean native install mini-up mini-down openstack help
 AHEAD := $(if $(filter x86_64,$(shell uname -m)),--runtime linux-x64 --no-self-contained -p:PublishReadyToRun=true)
 DOTNET := . tests/environment.sh && dotnet
 
@@ -38,6 +38,10 @@ mini-up: ## start Ceph, RabbitMQ, radosgw, Keystone and Swift on this machine
 
 mini-down: ## stop them
 	@devstack/mini/mini down
+
+openstack: ## start OpenStack on this machine as well, and show that it works
+	@devstack/mini/mini up openstack
+	@devstack/mini/check-openstack
 
 format: ## put the code into its form
 	@$(DOTNET) format RbdBackup.sln

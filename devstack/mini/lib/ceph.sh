@@ -16,6 +16,13 @@ ceph_users() {
     ceph_user mgr.x mon 'allow profile mgr' osd 'allow *' mds 'allow *'
     ceph_user osd.0 mon 'allow profile osd' mgr 'allow profile osd' osd 'allow *'
     ceph_user client.rgw mon 'allow rw' osd 'allow rwx' mgr 'allow rw'
+    # As clouds have them. Nova's snapshot of a server clones into Glance's pool, so Nova may write there.
+    ceph_user client.glance mon 'profile rbd' mgr 'profile rbd pool=images' osd 'profile rbd pool=images'
+    ceph_user client.cinder mon 'profile rbd' mgr 'profile rbd pool=volumes, profile rbd pool=vms' \
+        osd 'profile rbd pool=volumes, profile rbd pool=vms, profile rbd-read-only pool=images'
+    ceph_user client.cinder-backup mon 'profile rbd' mgr 'profile rbd pool=backups' osd 'profile rbd pool=backups'
+    ceph_user client.nova mon 'profile rbd' mgr 'profile rbd pool=vms, profile rbd pool=volumes' \
+        osd 'profile rbd pool=vms, profile rbd pool=volumes, profile rbd pool=images'
     ceph_user client.rbdbackup mon "$RBDBACKUP_MON_CAPS" osd "$osd_caps"
     ceph_user client.rbdbackup-worker mon "$RBDBACKUP_MON_CAPS" osd "$(rbdbackup_osd_caps vms volumes images rbdbackup 'e2e-*')"
     ceph_user client.rbdbackup-restore mon "$RBDBACKUP_RESTORE_MON_CAPS" osd "$osd_caps"

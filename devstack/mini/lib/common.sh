@@ -48,7 +48,11 @@ load_ports() {
     # shellcheck disable=SC2034 # the services' files use them
     PORT_MON=$PORT_BASE PORT_AMQP=$((PORT_BASE + 1)) PORT_ERLANG=$((PORT_BASE + 2)) PORT_EPMD=$((PORT_BASE + 3))
     # shellcheck disable=SC2034
-    PORT_RGW=$((PORT_BASE + 4)) PORT_CEPH_FIRST=$((PORT_BASE + 8)) PORT_CEPH_LAST=$((PORT_BASE + 55))
+    PORT_RGW=$((PORT_BASE + 4)) PORT_CEPH_FIRST=$((PORT_BASE + 8)) PORT_CEPH_LAST=$((PORT_BASE + 47))
+    # shellcheck disable=SC2034
+    PORT_MARIADB=$((PORT_BASE + 48)) PORT_PLACEMENT=$((PORT_BASE + 49)) PORT_GLANCE=$((PORT_BASE + 50))
+    # shellcheck disable=SC2034
+    PORT_CINDER=$((PORT_BASE + 51)) PORT_NOVA=$((PORT_BASE + 52)) PORT_NEUTRON=$((PORT_BASE + 53))
     # shellcheck disable=SC2034
     PORT_KEYSTONE=$((PORT_BASE + 56)) PORT_MEMCACHED=$((PORT_BASE + 57)) PORT_SWIFT=$((PORT_BASE + 58)) PORT_SWIFT_KEYSTONE=$((PORT_BASE + 59))
     # shellcheck disable=SC2034
@@ -113,6 +117,15 @@ stop_daemons() {
     done
 }
 
+# All at once: they do not depend on each other's end.
+stop_together() {
+    local name
+    for name; do signal_daemon TERM "$name"; done
+    for name; do
+        if ! await_gone "$name"; then stop_daemons "$name"; fi
+    done
+}
+
 signal_daemon() {
     local pid
     for pid in $(pids_of "$2"); do kill "-$1" "$pid" 2>/dev/null || true; done
@@ -128,6 +141,6 @@ await_gone() {
 
 # Only what mini made: MINI_HOME may be a folder that holds other things too.
 wipe_home() {
-    rm -rf "$MINI_HOME"/{ceph,rabbitmq,rgw,keystone,swift,log,run,ports,ports.new,lock}
+    rm -rf "$MINI_HOME"/{ceph,rabbitmq,rgw,keystone,swift,openstack,log,run,ports,ports.new,lock}
     rmdir --ignore-fail-on-non-empty "$MINI_HOME"
 }

@@ -23,7 +23,7 @@ installed() { dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^i
 # A server package enables its service for the next boot. What was not on the machine before must not start then either.
 disable_new_services() {
     local before=$1 packages files
-    packages=$(comm -13 <(echo "$before") <(installed) | grep -E '^(ceph|radosgw|rabbitmq|erlang|memcached)' || true)
+    packages=$(comm -13 <(echo "$before") <(installed) | grep -E '^(ceph|radosgw|rabbitmq|erlang|memcached|mariadb|libvirt|qemu)' || true)
     if [[ -z $packages ]]; then return 0; fi
     # shellcheck disable=SC2086 # a list of package names
     files=$(dpkg -L $packages)
