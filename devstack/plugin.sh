@@ -36,7 +36,7 @@ function configure_rbdbackup_ceph {
 
 # The services' exchanges may be read, and made where they are missing; nothing of the services' may be written.
 function configure_rbdbackup_rabbit {
-    local password=${RBDBACKUP_RABBIT_PASSWORD:-$RABBIT_PASSWORD} own='rbdbackup\..*' services='nova|cinder'
+    local password=${RBDBACKUP_RABBIT_PASSWORD:-$RABBIT_PASSWORD} own='rbdbackup\..*' services='nova|cinder|openstack'
     rabbit_setuser "$RBDBACKUP_RABBIT_USER" "$password"
     sudo rabbitmqctl set_permissions "$RBDBACKUP_RABBIT_USER" "^($own|$services)\$" "^($own|amq\.default)\$" "^($own|$services)\$"
     if [[ -n "$RBDBACKUP_UNREAD_LIMIT" ]] && ! is_service_enabled ceilometer-anotification; then

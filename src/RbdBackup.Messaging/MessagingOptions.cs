@@ -7,7 +7,7 @@ public sealed record MessagingOptions
     public string QueuePrefix { get; init; } = "rbdbackup";
 
     /// <summary>The services' exchanges (<c>control_exchange</c>).</summary>
-    public IReadOnlyList<string> Exchanges { get; init; } = ["nova", "cinder"];
+    public IReadOnlyList<string> Exchanges { get; init; } = ["nova", "cinder", "openstack"];
 
     /// <summary>The routing keys of which we take a copy: <c>TOPIC.PRIORITY</c>.</summary>
     public IReadOnlyList<string> RoutingKeys { get; init; } =

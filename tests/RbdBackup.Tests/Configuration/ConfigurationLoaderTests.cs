@@ -17,7 +17,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
         Assert.Equal(32L << 20, settings.Repository.SegmentSize);
         Assert.Equal(new Compression(3), settings.Repository.Compression);
         Assert.Equal(200L << 20, settings.Backup.Throttle.BytesPerSecond);
-        Assert.Equal(["nova", "cinder"], settings.Notifications.Exchanges);
+        Assert.Equal(["nova", "cinder", "openstack"], settings.Notifications.Exchanges);
         Assert.Null(settings.Store.Url);
         Assert.Equal(["daily", "none", "weekly"], settings.Policies.Keys.Order());
         Assert.Equal((3, 2), (settings.Policies["daily"].CycleDays, settings.Rotation.KeepCycles));

@@ -15,7 +15,7 @@ public sealed record NotificationsSettings
     [Option(null, "A file with one transport_url a line; mode 0640 or less. They are added to transport_url.")]
     public required string? TransportUrlFile { get; init; }
 
-    [Option("nova, cinder", "The exchanges that our queue is bound to (the services' control_exchange).")]
+    [Option("nova, cinder, openstack", "The exchanges that our queue is bound to: the services' control_exchange. Cinder's is openstack unless its configuration says cinder.")]
     public required IReadOnlyList<string> Exchanges { get; init; }
 
     [Option(
