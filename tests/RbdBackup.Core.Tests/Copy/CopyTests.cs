@@ -102,6 +102,35 @@ public abstract class CopyTests(string? secret) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Two_copies_at_the_same_time_both_end_well()
+    {
+        for (var n = 1; ; n += 3)
+        {
+            var (left, second) = (n, (IReadOnlyList<CopyResult>?)null);
+            _site.OnChange = _ =>
+            {
+                if (--left == 0)
+                {
+                    second = CopyAllAsync().GetAwaiter().GetResult();
+                }
+            };
+            var results = (await CopyAllAsync()).Concat(second ?? []);
+            _site.OnChange = _ => { };
+            Assert.All(results, r => Assert.True(r.State is CopyState.Copied or CopyState.Present, $"change {n}: {r.Point.Point} is {r.State}: {r.Why}"));
+            await CheckAsync(_points);
+            if (second is null)
+            {
+                return;
+            }
+
+            foreach (var key in await KeysAsync())
+            {
+                await _site.DeleteAsync(key, CancellationToken.None);
+            }
+        }
+    }
+
+    [Fact]
     public async Task What_the_other_site_removed_stays_away_and_what_stands_on_it_goes_on()
     {
         await CopyAllAsync();

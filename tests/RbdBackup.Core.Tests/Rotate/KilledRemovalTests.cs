@@ -5,18 +5,26 @@ using RbdBackup.Core.Rotate;
 
 namespace RbdBackup.Core.Tests.Rotate;
 
+/// <summary>A removal in a repository that is not sealed.</summary>
+public sealed class PlainKilledRemovalTests() : KilledRemovalTests(null);
+
+/// <summary>A removal in a sealed repository, where no mark of removal is like another.</summary>
+public sealed class SealedKilledRemovalTests() : KilledRemovalTests(TestRepository.Secret);
+
 /// <summary>A removal is killed right after it voided a point on which, a moment before, a backup was committed.</summary>
-public sealed class KilledRemovalTests : IAsyncLifetime
+public abstract class KilledRemovalTests : IAsyncLifetime
 {
     private static readonly GarbageOptions Options = new(TimeSpan.FromDays(2), TimeSpan.FromDays(1), TimeSpan.FromDays(7));
+    private readonly string? _secret;
     private readonly byte[] _image;
     private readonly byte[] _next;
     private TestRepository _test = null!;
     private Manifest _full = null!;
     private Manifest _above = null!;
 
-    public KilledRemovalTests()
+    protected KilledRemovalTests(string? secret)
     {
+        _secret = secret;
         var random = new Random(5);
         _image = Images.Random(random, 60_000);
         _next = Images.Changed(random, _image);
@@ -24,7 +32,7 @@ public sealed class KilledRemovalTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        _test = await TestRepository.OpenAsync();
+        _test = await TestRepository.OpenAsync(secret: _secret);
         _full = await _test.AddAsync(_image, Images.Difference([], _image));
         _above = await _test.DraftAsync(_next, Images.Difference(_image, _next), _full);
         _test.Store.OnChange = key =>
@@ -95,6 +103,6 @@ public sealed class KilledRemovalTests : IAsyncLifetime
     {
         await AssertAllIsReadAsync();
         Assert.Equal(_above.Point, Keys.TryParseManifest(Assert.Single(await _test.KeysAsync(Keys.PointsPrefix)))!.Point);
-        Assert.DoesNotContain(await _test.KeysAsync(Keys.DataPrefix), k => Keys.PointOfData(k) == _full.Point && Keys.TryParseSegment(k) is null);
+        Assert.DoesNotContain(await _test.KeysAsync(Keys.DataPrefix), k => Keys.PointOfData(k) == _full.Point && Keys.TryParseSegment(k) is null && Keys.TryParseWrap(k) is null);
     }
 }
