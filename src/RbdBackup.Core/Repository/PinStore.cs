@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using RbdBackup.Core.Model;
+using RbdBackup.Core.Rotate;
 
 namespace RbdBackup.Core.Repository;
 
@@ -13,17 +14,39 @@ public sealed class PinStore(PointRepository repository)
     /// <param name="why">Why, for people.</param>
     /// <param name="by">Who does it.</param>
     /// <param name="cancel">Ends the wait.</param>
-    /// <exception cref="RbdBackupException">NotFound: the point went meanwhile.</exception>
+    /// <exception cref="RbdBackupException">NotFound: the point went meanwhile; Busy: it is just being removed. Only what is answered with success is sure to hold.</exception>
     public async Task<Pin> PutAsync(Manifest point, DateTimeOffset? until, string why, string by, CancellationToken cancel)
     {
         var revision = (await KeysAsync(point.Point, cancel)).Select(k => k.Revision).DefaultIfEmpty().Max() + 1;
         var pin = new Pin(RepositoryFormat.Version, point.Point, point.Disk.Key, revision, repository.Now, until, why, by);
         await PutAsync(pin, cancel);
 
-        // A rotation looks at the pins right before it removes points: what is still there now was not among those, or is past saving.
-        return until is null || await repository.FindNewestAsync(point, cancel) is not null
-            ? pin
-            : throw new RbdBackupException(ErrorKind.NotFound, $"point {point.Point} of {point.Disk.Spec} was removed while it was pinned", "'rbdbackup list' shows the points that are left.");
+        if (until is not null)
+        {
+            await RequireStayingAsync(point, cancel);
+        }
+
+        return pin;
+    }
+
+    /// <summary>
+    /// A removal says what it voids, looks at the pins, voids, and takes back what it said. So one that may not have seen the pin is seen here, or else the mark that it left.
+    /// </summary>
+    private async Task RequireStayingAsync(Manifest point, CancellationToken cancel)
+    {
+        var going = await GarbageLists.ReadAnnouncedAsync(repository, cancel);
+        if (await repository.FindNewestAsync(point, cancel) is null)
+        {
+            throw new RbdBackupException(
+                ErrorKind.NotFound, $"point {point.Point} of {point.Disk.Spec} was removed while it was pinned", "'rbdbackup list' shows the points that are left.");
+        }
+
+        if (going.Contains(Keys.Aborted(point.Disk.Key, point.Point)))
+        {
+            throw new RbdBackupException(
+                ErrorKind.Busy, $"point {point.Point} of {point.Disk.Spec} is just being removed, by a 'rotate' or 'prune' that may not have seen the pin",
+                "Pin it again when that has ended, if the point is still there; where it was killed, [rotation] grace later and after a 'gc'.");
+        }
     }
 
     /// <summary>

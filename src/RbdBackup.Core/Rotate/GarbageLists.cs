@@ -41,7 +41,20 @@ internal sealed class GarbageLists
         return lists;
     }
 
-    /// <summary>What collections that may be at work are about to delete.</summary>
+    /// <summary>Says which points a removal is about to void, by the keys of their marks; what it gives is deleted when they are gone.</summary>
+    public static async Task<IReadOnlyList<string>> AnnounceRemovalAsync(PointRepository repository, IEnumerable<Manifest> points, CancellationToken cancel)
+    {
+        var announced = new List<string>();
+        foreach (var marks in points.Select(p => Keys.Aborted(p.Disk.Key, p.Point)).Chunk(ListLength))
+        {
+            announced.Add(Keys.Collecting(repository.Now, AttemptId.New()));
+            await PutAsync(repository, announced[^1], marks, cancel);
+        }
+
+        return announced;
+    }
+
+    /// <summary>What collections and removals that may be at work are about to delete, and the marks of points that are about to be voided.</summary>
     public static async Task<KeySet> ReadAnnouncedAsync(PointRepository repository, CancellationToken cancel)
     {
         var announced = new KeySet();
@@ -68,7 +81,7 @@ internal sealed class GarbageLists
         }
 
         var announcement = Keys.Collecting(_repository.Now, AttemptId.New());
-        await PutAsync(announcement, [.. keys], cancel);
+        await PutAsync(_repository, announcement, [.. keys], cancel);
         _announced.Add(announcement);
         var there = await _repository.Store.ListAsync(Keys.GarbagePrefix, cancel).Select(s => s.Key).ToHashSetAsync(cancellationToken: cancel);
         return !(_lost = !there.IsSupersetOf(_ripeLists));
@@ -79,7 +92,7 @@ internal sealed class GarbageLists
     {
         foreach (var chunk in found.Chunk(ListLength))
         {
-            await PutAsync(Keys.Garbage(_repository.Now, AttemptId.New()), chunk, cancel);
+            await PutAsync(_repository, Keys.Garbage(_repository.Now, AttemptId.New()), chunk, cancel);
         }
 
         Jobs.Checkpoints.Pass("gc.listed");
@@ -92,10 +105,10 @@ internal sealed class GarbageLists
 
     private bool IsOver(DateTimeOffset? written) => written is { } at && _repository.Now - at >= _grace;
 
-    private Task PutAsync(string key, string[] keys, CancellationToken cancel)
+    private static Task PutAsync(PointRepository repository, string key, string[] keys, CancellationToken cancel)
     {
-        var json = JsonSerializer.SerializeToUtf8Bytes(new GarbageList(RepositoryFormat.Version, _repository.Now, keys), RepositoryJson.Default.GarbageList);
-        return _repository.Store.PutAsync(key, new ReadOnlySequence<byte>(json), cancel);
+        var json = JsonSerializer.SerializeToUtf8Bytes(new GarbageList(RepositoryFormat.Version, repository.Now, keys), RepositoryJson.Default.GarbageList);
+        return repository.Store.PutAsync(key, new ReadOnlySequence<byte>(json), cancel);
     }
 
     /// <summary>A list's candidates; none where it is damaged: they are written down again, and it goes when its time has come.</summary>

@@ -9,7 +9,8 @@ namespace RbdBackup.Core.Rotate;
 /// <summary>
 /// Removes points: what still stands on one of them is made independent first, so that every point that stays can be read at every moment. A point is voided
 /// by its marker before its manifests go: so no revision comes back, also not one that is being written. Data goes later, by <see cref="GarbageCollector"/>.
-/// Killed anywhere, the same removal again ends it. Whether a point may go is the caller's to decide.
+/// Killed anywhere, the same removal again ends it. Whether a point may go is the caller's to decide, but for pins: the removal says which points it voids, then looks
+/// at the pins; whoever pins looks the other way round, so that one of the two sees the other.
 /// </summary>
 /// <param name="repository">The repository.</param>
 /// <param name="consolidator">Makes points independent.</param>
@@ -20,7 +21,9 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
     /// <param name="known">All points that could stand on them: those of their disks at least, and other disks' that were restored from them. More do no harm.</param>
     /// <param name="progress">Told of the points that were made independent and removed.</param>
     /// <param name="cancel">Ends the work between two steps.</param>
-    /// <exception cref="RbdBackupException">Corrupt: a point that stands on one of them can't be made independent; then nothing was removed.</exception>
+    /// <exception cref="RbdBackupException">
+    /// Corrupt: a point that stands on one of them can't be made independent; Refused: one of them was pinned. Then nothing was removed.
+    /// </exception>
     public Task RemoveAsync(IReadOnlyList<Manifest> drops, IReadOnlyList<Manifest> known, IProgressReporter progress, CancellationToken cancel) =>
         RemoveAsync(drops, PrunePlanner.StandingOn(drops.Select(d => d.Point).ToHashSet(), known), known.Select(p => p.Point), progress, cancel);
 
@@ -30,7 +33,9 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
     /// <param name="known">All points that were looked at to know this.</param>
     /// <param name="progress">Told of the points that were made independent and removed.</param>
     /// <param name="cancel">Ends the work between two steps.</param>
-    /// <exception cref="RbdBackupException">Corrupt: a point that stands on one of them can't be made independent; then nothing was removed.</exception>
+    /// <exception cref="RbdBackupException">
+    /// Corrupt: a point that stands on one of them can't be made independent; Refused: one of them was pinned. Then nothing was removed.
+    /// </exception>
     public async Task RemoveAsync(
         IReadOnlyList<Manifest> drops, IReadOnlyList<Manifest> standing, IEnumerable<PointId> known, IProgressReporter progress, CancellationToken cancel)
     {
@@ -41,6 +46,28 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
             await ConsolidateAsync(standing, drops, progress, cancel);
         }
 
+        var announced = await GarbageLists.AnnounceRemovalAsync(repository, drops, cancel);
+        Checkpoints.Pass("prune.announced");
+        var pinned = await FindPinnedAsync(drops, cancel);
+        if (pinned is null)
+        {
+            await RemoveAsync(drops, going, seen, progress, cancel);
+        }
+
+        foreach (var key in announced)
+        {
+            await repository.Store.DeleteAsync(key, cancel);
+        }
+
+        if (pinned is not null)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Refused, $"point {pinned.Point} of {pinned.Disk.Spec} was pinned while it was to be removed", "Nothing was removed; what is pinned stays, so run it again.");
+        }
+    }
+
+    private async Task RemoveAsync(IReadOnlyList<Manifest> drops, HashSet<PointId> going, HashSet<PointId> seen, IProgressReporter progress, CancellationToken cancel)
+    {
         // Newest first, so that at no moment an increment is listed whose base is gone.
         var done = 0;
         foreach (var disk in drops.GroupBy(d => d.Disk.Key).Select(g => g.OrderByDescending(p => p.Created).ThenByDescending(p => p.Point).ToList()))
@@ -60,6 +87,21 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
                 progress.Report("remove", ++done, drops.Count, "{point}");
             }
         }
+    }
+
+    /// <summary>A point that was pinned in time; null where there is none. A pin of a point that was voided before came too late, and was answered so.</summary>
+    private async Task<Manifest?> FindPinnedAsync(IReadOnlyList<Manifest> drops, CancellationToken cancel)
+    {
+        var pins = await new PinStore(repository).ReadAsync(null, cancel);
+        foreach (var point in drops.Where(d => pins.ContainsKey(d.Point)))
+        {
+            if (await repository.Store.StatAsync(Keys.Aborted(point.Disk.Key, point.Point), cancel) is null)
+            {
+                return point;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Makes a point independent whose base an earlier removal voided, and then was killed; one whose base was not voided stays as it is.</summary>

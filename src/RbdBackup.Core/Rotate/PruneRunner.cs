@@ -26,10 +26,12 @@ public sealed class PruneRunner(PointRepository repository, PointRemover remover
 
         var known = points.Select(p => p.Point).ToHashSet();
         points.AddRange(await FindBegunAsync([.. ask.Points.Where(p => !known.Contains(p))], cancel));
+        var pins = await new PinStore(repository).ReadAsync(onDamaged, cancel);
         var running = await RunningPlans.BasesAsync(repository, known, onDamaged, cancel);
         var plan = PrunePlanner.Plan(new PruneQuestion(points, ask.Points.ToHashSet(), running, ask.Force, ask.Consolidate)
         {
-            Pins = await new PinStore(repository).ReadAsync(onDamaged, cancel),
+            // The pin of a point that was voided already came too late.
+            Pins = pins.Where(p => known.Contains(p.Key)).ToDictionary(),
         });
         if (ask.DryRun)
         {

@@ -25,6 +25,7 @@ internal enum Mishap
 internal sealed record Operation(string Name, Random Random, TimeSpan? Limit, Mishap Mishap, int At) : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _goOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>What it is cancelled by.</summary>
     public CancellationToken Cancel => _stop.Token;
@@ -43,6 +44,18 @@ internal sealed record Operation(string Name, Random Random, TimeSpan? Limit, Mi
 
     /// <summary>How many turns it had.</summary>
     public int Turns { get; private set; }
+
+    /// <summary>The turn after which it rests, until it is told to go on: a reader that is slow; 0: none.</summary>
+    public int RestsAfter { get; init; }
+
+    /// <summary>True while it rests.</summary>
+    public bool Rests => RestsAfter > 0 && Turns >= RestsAfter && !_goOn.Task.IsCompleted;
+
+    /// <summary>Ends when it does not rest.</summary>
+    public Task Rest => Rests ? _goOn.Task : Task.CompletedTask;
+
+    /// <summary>Its rest is over.</summary>
+    public void GoOn() => _goOn.TrySetResult();
 
     /// <summary>Counts a turn; a killed operation gets no further.</summary>
     public void Step()

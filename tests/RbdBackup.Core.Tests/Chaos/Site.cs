@@ -12,7 +12,8 @@ internal sealed class Site : IAsyncDisposable
     private readonly DirectoryInfo _folder;
     private readonly Lock _lock = new();
     private readonly Dictionary<PointId, Manifest> _known = [];
-    private readonly HashSet<PointId> _pinned = [];
+    private readonly Dictionary<PointId, DateTimeOffset> _pinned = [];
+    private readonly HashSet<PointId> _unpinned = [];
     private readonly Dictionary<PointId, int> _doomed = [];
     private readonly HashSet<PointId> _everDoomed = [];
     private readonly HashSet<PointId> _gone = [];
@@ -66,12 +67,15 @@ internal sealed class Site : IAsyncDisposable
         }
     }
 
-    /// <summary>A pin is there; the point must stay.</summary>
-    public void Pin(PointId point)
+    /// <summary>A pin is there, and its point must stay; unless one ends it in the same round, perhaps after it. Of several the shortest counts: which came last is not known.</summary>
+    public void Pin(PointId point, DateTimeOffset until)
     {
         lock (_lock)
         {
-            _pinned.Add(point);
+            if (!_unpinned.Contains(point))
+            {
+                _pinned[point] = _pinned.TryGetValue(point, out var other) && other < until ? other : until;
+            }
         }
     }
 
@@ -80,6 +84,7 @@ internal sealed class Site : IAsyncDisposable
         lock (_lock)
         {
             _pinned.Remove(point);
+            _unpinned.Add(point);
         }
     }
 
@@ -151,7 +156,7 @@ internal sealed class Site : IAsyncDisposable
         var last = LastOnes(there.Values);
         foreach (var point in _known.Values)
         {
-            var mayGo = (_doomed.GetValueOrDefault(point.Point) > 0 || (_rotated && !last.Contains(point.Point))) && !_pinned.Contains(point.Point);
+            var mayGo = (_doomed.GetValueOrDefault(point.Point) > 0 || (_rotated && !last.Contains(point.Point))) && !(_pinned.GetValueOrDefault(point.Point) > Repository.Now);
             Assert.True(mayGo || there.ContainsKey(point.Point), $"{Name}: point {point.Point} is lost");
         }
 
@@ -178,21 +183,29 @@ internal sealed class Site : IAsyncDisposable
 
         _young.Clear();
         _doomed.Clear();
-        _pinned.IntersectWith(there.Keys);
+        _unpinned.Clear();
+        foreach (var over in _pinned.Where(p => !there.ContainsKey(p.Key) || p.Value <= Repository.Now).ToList())
+        {
+            _pinned.Remove(over.Key);
+        }
+
         _rotated = false;
     }
 
     /// <summary>At the end: what is left is what some manifest refers to, and of each point one revision.</summary>
     public async Task CheckNothingIsLeftAsync()
     {
-        var (referred, there) = (new HashSet<string>(), await ReadAsync());
+        var (referred, wraps, there) = (new HashSet<string>(), new HashSet<string>(), await ReadAsync());
         foreach (var point in there.Values)
         {
             var references = await Repository.ReadReferencesAsync(point, CancellationToken.None);
+            wraps.UnionWith(references.Segments.Select(s => Keys.WrapsOf(s.Point, s.Attempt)));
             referred.UnionWith([.. references.Objects, .. references.Segments.SelectMany(s => s.Keys), point.References.Key]);
         }
 
-        Assert.Equal(referred.Order(StringComparer.Ordinal), await KeysAsync(Keys.DataPrefix));
+        var keys = (await KeysAsync(Keys.DataPrefix)).ToLookup(k => Keys.TryParseWrap(k) is not null);
+        Assert.Equal(referred.Order(StringComparer.Ordinal), keys[false]);
+        Assert.All(keys[true], k => Assert.Contains(wraps, w => k.StartsWith(w, StringComparison.Ordinal)));
         Assert.Equal(there.Count, (await KeysAsync(Keys.PointsPrefix)).Count);
         Assert.Empty(await KeysAsync(Keys.GarbagePrefix));
         Assert.Empty(await KeysAsync(Keys.CollectingPrefix));

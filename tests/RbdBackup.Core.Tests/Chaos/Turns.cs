@@ -71,6 +71,8 @@ internal sealed class Turns : IDisposable
         {
             operation.Step();
         }
+
+        await operation.Rest;
     }
 
     public void Dispose()
@@ -116,7 +118,7 @@ internal sealed class Turns : IDisposable
         {
             lock (_lock)
             {
-                if (_waiting.Select(w => w.Operation).Distinct().Count() >= _running.Count || seen == _arrived)
+                if (_waiting.Select(w => w.Operation).Distinct().Count() >= _running.Count(o => !o.Rests) || seen == _arrived)
                 {
                     return;
                 }
