@@ -34,7 +34,8 @@ internal sealed class TurnStore(IObjectStore inner, Turns turns, ManualTime time
 
     public async Task GetRangeAsync(string key, long offset, Memory<byte> destination, CancellationToken cancel)
     {
-        await turns.TakeAsync();
+        // Between a listing and a manifest nobody is slow for longer than a grace; among data a reader may be.
+        await turns.TakeAsync(mayRest: true);
         await inner.GetRangeAsync(key, offset, destination, cancel);
     }
 

@@ -51,7 +51,8 @@ internal sealed class Turns : IDisposable
     }
 
     /// <summary>Waits for the operation's turn.</summary>
-    public async Task TakeAsync()
+    /// <param name="mayRest">True where a slow operation may rest then.</param>
+    public async Task TakeAsync(bool mayRest = false)
     {
         if (Current is not { } operation)
         {
@@ -72,7 +73,7 @@ internal sealed class Turns : IDisposable
             operation.Step();
         }
 
-        await operation.Rest;
+        await (mayRest ? operation.Rest : Task.CompletedTask);
     }
 
     public void Dispose()
