@@ -125,7 +125,7 @@ public sealed class CopyRunner
         }
 
         _going = await GarbageLists.ReadAnnouncedAsync(_target, cancel);
-        _pins = await new PinStore(_source).ReadAsync(null, cancel);
+        _pins = await new PinStore(_source).ReadAsync(onDamaged: null, cancel);
         return _source.Seal is null ? new CopyKeys(false, []) : await KeyCopier.FollowAsync(_source.Seal.Keyring, _target, progress, cancel);
     }
 

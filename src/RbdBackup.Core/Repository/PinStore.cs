@@ -64,10 +64,18 @@ public sealed class PinStore(PointRepository repository)
     /// <param name="onDamaged">Told of each pin that can't be read; its point counts as pinned.</param>
     /// <param name="cancel">Ends the reading.</param>
     /// <param name="only">The one point to look at; null: all.</param>
-    public async Task<IReadOnlyDictionary<PointId, Pin>> ReadAsync(Action<RbdBackupException>? onDamaged, CancellationToken cancel, PointId? only = null)
+    public async Task<IReadOnlyDictionary<PointId, Pin>> ReadAsync(Action<RbdBackupException>? onDamaged, CancellationToken cancel, PointId? only = null) =>
+        await ReadAsync(await KeysAsync(only, cancel), onDamaged, cancel);
+
+    /// <summary>The pins in force of some points. One that can't be read pins its point.</summary>
+    public async Task<IReadOnlyDictionary<PointId, Pin>> ReadAsync(IReadOnlySet<PointId> points, CancellationToken cancel) =>
+        await ReadAsync((await KeysAsync(null, cancel)).Where(k => points.Contains(k.Point)), null, cancel);
+
+    private async Task<IReadOnlyDictionary<PointId, Pin>> ReadAsync(
+        IEnumerable<(string Key, PointId Point, int Revision)> all, Action<RbdBackupException>? onDamaged, CancellationToken cancel)
     {
         var pins = new Dictionary<PointId, Pin>();
-        foreach (var keys in (await KeysAsync(only, cancel)).GroupBy(k => k.Point))
+        foreach (var keys in all.GroupBy(k => k.Point))
         {
             // Two that were written at once have one number: the one that keeps longer counts.
             var highest = keys.Max(k => k.Revision);

@@ -92,7 +92,7 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
     /// <summary>A point that was pinned in time; null where there is none. A pin of a point that was voided before came too late, and was answered so.</summary>
     private async Task<Manifest?> FindPinnedAsync(IReadOnlyList<Manifest> drops, CancellationToken cancel)
     {
-        var pins = await new PinStore(repository).ReadAsync(null, cancel);
+        var pins = await new PinStore(repository).ReadAsync(drops.Select(d => d.Point).ToHashSet(), cancel);
         foreach (var point in drops.Where(d => pins.ContainsKey(d.Point)))
         {
             if (await repository.Store.StatAsync(Keys.Aborted(point.Disk.Key, point.Point), cancel) is null)
