@@ -1,5 +1,6 @@
 using RbdBackup.Configuration;
 using RbdBackup.Core.Repository;
+using RbdBackup.Http.Keystone;
 using RbdBackup.Stores;
 
 namespace RbdBackup.Composition;

@@ -3,16 +3,17 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using RbdBackup.Core.Model;
 
-namespace RbdBackup.Stores;
+namespace RbdBackup.Http;
 
-/// <summary>How the stores speak HTTP: one pool of connections a store, no redirects, and authorities of one's own where they are given.</summary>
-internal static class StoreHttp
+/// <summary>How services are spoken to: one pool of connections a client, no redirects, and authorities of one's own where they are given.</summary>
+public static class HttpClients
 {
-    /// <summary>Makes a client without a deadline of its own; the store's retries have one.</summary>
+    /// <summary>Makes a client without a deadline of its own; <see cref="Retries"/> have one.</summary>
     /// <param name="caFile">A PEM file with the authorities that alone count; null for the system's.</param>
     /// <param name="service">The service's name, for errors.</param>
+    /// <param name="idle">How long a connection that is not used is kept; null for as long as is usual.</param>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/> where <paramref name="caFile"/> can't be used.</exception>
-    public static HttpClient CreateClient(string? caFile, string service)
+    public static HttpClient Create(string? caFile, string service, TimeSpan? idle = null)
     {
         var handler = new SocketsHttpHandler
         {
@@ -22,6 +23,10 @@ internal static class StoreHttp
             PooledConnectionLifetime = TimeSpan.FromMinutes(10),
             ConnectCallback = PromptStream.ConnectAsync,
         };
+        if (idle is { } longest)
+        {
+            handler.PooledConnectionIdleTimeout = longest;
+        }
         if (caFile is not null)
         {
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
