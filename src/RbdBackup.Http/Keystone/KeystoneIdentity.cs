@@ -52,12 +52,12 @@ public sealed class KeystoneIdentity
                 ? new KeystoneLogin(secret, token, new ServiceCatalog(token.Catalog, _options, Address))
                 : throw NotKeystone("an answer without a token", null);
         }
-        catch (AnswerException e) when (e.Status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+        catch (AnswerException e) when (e.Status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden || IsUnknownCredential(e))
         {
             throw new RbdBackupException(
                 ErrorKind.Permission,
                 $"Keystone at {Address} refused {KeystoneRequest.Describe(_options)}: {(int)e.Status}.",
-                "Check the names, their domains, the project and the password or secret; an application credential may have expired.", e);
+                "Check the names, their domains, the project and the password or secret; an application credential may have expired or been deleted.", e);
         }
         catch (AnswerException e) when (!IsTransient(e))
         {
@@ -69,6 +69,10 @@ public sealed class KeystoneIdentity
             throw NotKeystone("what is no JSON of Keystone's", e.InnerException);
         }
     }
+
+    /// <summary>An application credential that is not there is no wrong login to Keystone, but something that it could not find.</summary>
+    private static bool IsUnknownCredential(AnswerException e) =>
+        e is { Status: HttpStatusCode.NotFound, Detail: { } detail } && detail.StartsWith("Could not find Application Credential", StringComparison.OrdinalIgnoreCase);
 
     private RbdBackupException NotKeystone(string got, Exception? inner) =>
         new(ErrorKind.NotFound, $"There is no Keystone v3 at {Address}: it answered with {got}.", "Correct [keystone] auth_url.", inner);
