@@ -11,7 +11,7 @@ public sealed partial class BlockStorageClient
     /// <param name="serverId">The server that it is for; null for none.</param>
     /// <param name="connector">Who connects (<c>host</c>, <c>ip</c>, <c>mountpoint</c> …); null to hold the volume only.</param>
     /// <param name="cancel">Ends the wait.</param>
-    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/> or <see cref="ErrorKind.Busy"/> where the volume is not available.</exception>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Busy"/> where the volume is not available.</exception>
     public Task<Attachment> CreateAttachmentAsync(string volumeId, string? serverId, JsonObject? connector, CancellationToken cancel)
     {
         var attachment = new JsonObject { ["volume_uuid"] = volumeId, ["connector"] = connector?.DeepClone() };

@@ -4,7 +4,7 @@ using RbdBackup.OpenStack.Cloud;
 
 namespace RbdBackup.OpenStack.BlockStorage;
 
-/// <summary>Cinder's volumes and snapshots.</summary>
+/// <summary>Cinder's volumes and snapshots. Every call may fail with <see cref="ErrorKind.Busy"/> where the volume's state does not allow it now.</summary>
 public sealed partial class BlockStorageClient
 {
     private readonly ServiceClient _cinder;

@@ -48,13 +48,20 @@ internal sealed class ServiceErrors(string service, string address)
             HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new(ErrorKind.Permission, message,
                 $"Check the roles of [keystone]'s user: what concerns other projects needs admin, or {service}'s policy has to allow it.", e),
             HttpStatusCode.NotFound => new(ErrorKind.NotFound, message, "Check the id and the region; another project's is seen only with a role that may.", e),
-            HttpStatusCode.Conflict => new(ErrorKind.Busy, message, "It is in a state, or at work on something, that does not allow this: wait, then try again.", e),
+            HttpStatusCode.Conflict => NotNow(message, e),
+            HttpStatusCode.BadRequest when IsState(e.Detail) => NotNow(message, e),
             HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity => new(ErrorKind.Usage, message, "Correct what the message names.", e),
             HttpStatusCode.NotAcceptable => new(ErrorKind.Unsupported, message, null, e),
             _ when Repeating.MayPass(e) => NoAnswer(message.TrimEnd('.'), false, e),
             _ => new(ErrorKind.Unexpected, message, null, e),
         };
     }
+
+    /// <summary>Cinder says of a volume's state what it says of a wrong request.</summary>
+    private static bool IsState(string? detail) => detail is not null && detail.Contains("status must be", StringComparison.OrdinalIgnoreCase);
+
+    private static RbdBackupException NotNow(string message, Exception e) =>
+        new(ErrorKind.Busy, message, "It is in a state, or at work on something, that does not allow this: wait, then try again.", e);
 
     /// <summary>Nova says of a quota what it says of a missing right, but in words of its own.</summary>
     private static bool IsQuota(string? detail) =>

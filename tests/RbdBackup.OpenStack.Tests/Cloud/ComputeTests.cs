@@ -104,11 +104,9 @@ public sealed class ComputeTests(ServerPlace place) : IClassFixture<ServerPlace>
         }
         finally
         {
-            await UntilAsync("the volume is detached", async () =>
-            {
-                await Tenant.DetachVolumeAsync(place.Id, volume, None);
-                return (await volumes.GetVolumeAsync(volume, None)).Status == "available";
-            });
+            await Tenant.DetachVolumeAsync(place.Id, volume, None);
+            await UntilAsync("the volume is detached", async () => (await volumes.GetVolumeAsync(volume, None)).Status == "available");
+            await Tenant.DetachVolumeAsync(place.Id, volume, None);
             await volumes.DeleteVolumeAsync(volume, None);
         }
         Assert.Empty(await Worker.ListVolumesAsync(place.Id, None));
