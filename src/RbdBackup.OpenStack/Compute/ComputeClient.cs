@@ -11,7 +11,7 @@ public sealed partial class ComputeClient
 
     internal ComputeClient(CloudSession session) => _nova = new ServiceClient(session, ServiceKind.Nova);
 
-    /// <summary>Shows a server.</summary>
+    /// <summary>Shows a server. One that was deleted shows with status <c>DELETED</c> for a moment, before it is not found.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/> where there is none, or none that we may see.</exception>
     public Task<Server> GetServerAsync(string id, CancellationToken cancel) =>
         _nova.GetAsync<Server>(new(HttpMethod.Get, Path(id), $"showing the server {id}"), "server", cancel);

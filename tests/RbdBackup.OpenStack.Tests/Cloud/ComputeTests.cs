@@ -146,7 +146,7 @@ public sealed class ComputeTests(ServerPlace place) : IClassFixture<ServerPlace>
         }
         // Deleting what is not there is no failure; and it is still there.
         await other.Compute.DeleteServerAsync(place.Id, None);
-        Assert.NotNull(await place.FindAsync());
+        Assert.NotNull(await place.FindAsync(place.Id));
         var e = await FailsAsync(ErrorKind.Permission, () => other.Compute.ListServersAsync(new() { AllProjects = true }, None).ToListAsync().AsTask());
         Assert.Contains("admin", e.Remedy, StringComparison.Ordinal);
     }
@@ -175,6 +175,8 @@ public sealed class ComputeTests(ServerPlace place) : IClassFixture<ServerPlace>
         }
         await UntilAsync("the server shows as deleted", async () => (await Worker.ListServersAsync(new() { AllProjects = true, ChangedSince = since }, None)
             .ToListAsync()).Exists(server => server.Id == id && server.Status == "DELETED"));
+        // For a moment it shows so by its id too.
+        await UntilAsync("the server is not shown", async () => await place.FindAsync(id) is null);
         await FailsAsync(ErrorKind.NotFound, () => Tenant.GetServerAsync(id, None));
         await Tenant.DeleteServerAsync(id, None);
     }

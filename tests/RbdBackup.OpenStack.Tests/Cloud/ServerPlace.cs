@@ -50,7 +50,7 @@ public sealed class ServerPlace : IAsyncLifetime
         {
             await Worker.Compute.UnlockAsync(Id, None);
             await Tenant.Compute.DeleteServerAsync(Id, None);
-            await UntilAsync("the server is gone", async () => await FindAsync() is null);
+            await UntilAsync("the server is gone", async () => await FindAsync(Id) is null);
         }
         Tenant.Dispose();
         Worker.Dispose();
@@ -63,11 +63,11 @@ public sealed class ServerPlace : IAsyncLifetime
         return server.Status == status && server.TaskState is null;
     });
 
-    internal async Task<Server?> FindAsync()
+    internal async Task<Server?> FindAsync(string id)
     {
         try
         {
-            return await Tenant.Compute.GetServerAsync(Id, None);
+            return await Tenant.Compute.GetServerAsync(id, None);
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
         {
