@@ -11,22 +11,20 @@ public static class HttpClients
     /// <summary>Makes a client without a deadline of its own; <see cref="Retries"/> have one.</summary>
     /// <param name="caFile">A PEM file with the authorities that alone count; null for the system's.</param>
     /// <param name="service">The service's name, for errors.</param>
-    /// <param name="idle">How long a connection that is not used is kept; null for as long as is usual.</param>
+    /// <param name="reuse">
+    /// False for a new connection for each request. A request on a connection that the service is just closing is lost, and nobody can tell whether it was begun.
+    /// </param>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/> where <paramref name="caFile"/> can't be used.</exception>
-    public static HttpClient Create(string? caFile, string service, TimeSpan? idle = null)
+    public static HttpClient Create(string? caFile, string service, bool reuse = true)
     {
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
             ConnectTimeout = TimeSpan.FromSeconds(15),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            PooledConnectionLifetime = reuse ? TimeSpan.FromMinutes(10) : TimeSpan.Zero,
             ConnectCallback = PromptStream.ConnectAsync,
         };
-        if (idle is { } longest)
-        {
-            handler.PooledConnectionIdleTimeout = longest;
-        }
         if (caFile is not null)
         {
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };

@@ -9,22 +9,16 @@ namespace RbdBackup.OpenStack.Cloud;
 /// <summary>What the clients of one cloud share: connections, the login, and how requests are tried again.</summary>
 internal sealed class CloudSession : IDisposable
 {
-    /// <summary>
-    /// Shorter than services keep theirs (Apache: 5 s). A request that is sent on a connection which the service is closing is lost, and one that may not
-    /// be repeated then fails.
-    /// </summary>
-    private static readonly TimeSpan IdleConnection = TimeSpan.FromSeconds(3);
-
     private readonly KeystoneIdentity _identity;
     private readonly Logins<KeystoneLogin> _logins;
-    private readonly ServiceHttp _http;
 
     public CloudSession(CloudOptions options, ILogger logger, TimeProvider clock)
     {
         PageSize = options.PageSize;
         _identity = new KeystoneIdentity(options.Keystone);
-        _http = new ServiceHttp(HttpClients.Create(options.CaFile, "OpenStack", IdleConnection), CloudJson.Options);
-        _logins = new Logins<KeystoneLogin>(cancel => _identity.LogInAsync(_http, cancel), clock);
+        Http = new ServiceHttp(HttpClients.Create(options.CaFile, "OpenStack"), CloudJson.Options);
+        HttpOnce = new ServiceHttp(HttpClients.Create(options.CaFile, "OpenStack", reuse: false), CloudJson.Options);
+        _logins = new Logins<KeystoneLogin>(cancel => _identity.LogInAsync(Http, cancel), clock);
         Repeatable = Pipeline(Repeating.MayPass);
         Once = Pipeline(Repeating.WasNotBegun);
 
@@ -41,14 +35,17 @@ internal sealed class CloudSession : IDisposable
     /// <summary>How many entries of a listing are asked for at a time.</summary>
     public int PageSize { get; }
 
-    /// <summary>For what may be done twice.</summary>
+    /// <summary>How what may be done twice is tried again.</summary>
     public ResiliencePipeline Repeatable { get; }
 
-    /// <summary>For what may be done once only.</summary>
+    /// <summary>How what may be done once only is tried again.</summary>
     public ResiliencePipeline Once { get; }
 
-    /// <summary>Requests.</summary>
-    public ServiceHttp Http => _http;
+    /// <summary>Requests that may be made twice.</summary>
+    public ServiceHttp Http { get; }
+
+    /// <summary>Requests that may be made once only: each on a connection of its own, which the service is not closing.</summary>
+    public ServiceHttp HttpOnce { get; }
 
     /// <summary>A login that is good for a while; another one than <paramref name="refused"/> where that is given.</summary>
     /// <exception cref="RbdBackupException">Keystone refused us, or did not answer.</exception>
@@ -67,6 +64,7 @@ internal sealed class CloudSession : IDisposable
     public void Dispose()
     {
         _logins.Dispose();
-        _http.Dispose();
+        Http.Dispose();
+        HttpOnce.Dispose();
     }
 }

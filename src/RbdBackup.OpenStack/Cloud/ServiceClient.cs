@@ -118,10 +118,11 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
     private async Task<T> TryAsync<T>(ServiceCall call, KeystoneLogin login, Func<IFlurlResponse, Task<T>> read, CancellationToken cancel)
     {
         var endpoint = await FindAsync(login, cancel);
-        return await (call.IsRepeatable ? session.Repeatable : session.Once).ExecuteAsync(
+        var (http, pipeline) = call.IsRepeatable ? (session.Http, session.Repeatable) : (session.HttpOnce, session.Once);
+        return await pipeline.ExecuteAsync(
             async token =>
             {
-                var request = session.Http.Request(endpoint.Url + call.Path).WithHeader("X-Auth-Token", login.Token).SetQueryParams(call.Query);
+                var request = http.Request(endpoint.Url + call.Path).WithHeader("X-Auth-Token", login.Token).SetQueryParams(call.Query);
                 if (endpoint.ApiVersion is { } version)
                 {
                     request.WithHeader("OpenStack-API-Version", version);

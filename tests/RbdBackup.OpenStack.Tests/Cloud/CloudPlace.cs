@@ -47,7 +47,8 @@ internal static class CloudPlace
     /// <summary>A client beside the one that is tested, logged in to Keystone: its base address is Keystone's.</summary>
     public static async Task<(HttpClient Client, JsonNode Token)> LogInAsync(KeystoneOptions options)
     {
-        var client = new HttpClient { BaseAddress = new(KeystoneUrl + '/') };
+        // Keystone's little server closes each connection without saying so.
+        var client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = new(KeystoneUrl + '/') };
         var domain = new { id = "default" };
         var identity = new { methods = new[] { "password" }, password = new { user = new { name = options.Username, domain, password = options.Password } } };
         var body = new { auth = new { identity, scope = new { project = new { name = options.ProjectName, domain } } } };

@@ -74,7 +74,7 @@ public sealed class FaultTests : IAsyncLifetime
     [InlineData("503 Service Unavailable")]
     public async Task What_makes_something_is_repeated_where_the_service_says_to_come_again(string status)
     {
-        await AnswerAsync($"HTTP/1.1 {status}\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        Answer($"HTTP/1.1 {status}\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         var started = DateTime.UtcNow;
         var volume = await _cloud.BlockStorage.CreateVolumeAsync(new NewVolume(_name, 1), None);
         Assert.True(DateTime.UtcNow - started >= TimeSpan.FromSeconds(2));
@@ -88,7 +88,7 @@ public sealed class FaultTests : IAsyncLifetime
     [InlineData("500 Internal Server Error")]
     public async Task What_makes_something_is_not_repeated_where_the_service_does_not_say_so(string status)
     {
-        await AnswerAsync($"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        Answer($"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         var e = await FailsAsync(ErrorKind.Unavailable, () => _cloud.BlockStorage.CreateVolumeAsync(new NewVolume(_name, 1), None));
         Assert.Contains(status[..3], e.Message, StringComparison.Ordinal);
         Assert.Empty(_notes.Lines);
@@ -98,7 +98,7 @@ public sealed class FaultTests : IAsyncLifetime
     [Fact]
     public async Task A_token_that_the_service_refuses_is_replaced_and_even_what_makes_something_goes_on()
     {
-        await AnswerAsync("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        Answer("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         var volume = await _cloud.BlockStorage.CreateVolumeAsync(new NewVolume(_name, 1), None);
         Assert.Equal(volume.Id, Assert.Single(await MineAsync(_cloud)).Id);
     }
@@ -107,7 +107,9 @@ public sealed class FaultTests : IAsyncLifetime
     public async Task What_is_not_Cinders_answer_is_told_without_being_shown()
     {
         const string Page = "<html>secret-of-the-portal</html>";
-        await AnswerAsync($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {Page.Length}\r\nConnection: close\r\n\r\n{Page}");
+        // The connection from before ends; the next one has the page.
+        Cut(1);
+        Answer($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {Page.Length}\r\nConnection: close\r\n\r\n{Page}");
         var e = await FailsAsync(ErrorKind.Unexpected, () => MineAsync(_cloud));
         Assert.Contains("proxy", e.Remedy, StringComparison.Ordinal);
         Assert.DoesNotContain("secret-of-the-portal", e.ToString(), StringComparison.Ordinal);
@@ -124,10 +126,6 @@ public sealed class FaultTests : IAsyncLifetime
         _region.Front.ToClient = _ => Interlocked.Decrement(ref _cuts) < 0;
     }
 
-    /// <summary>Lets the next connection have this answer. The one that is kept from before has to end first.</summary>
-    private async Task AnswerAsync(string answer)
-    {
-        await Task.Delay(TimeSpan.FromSeconds(4));
-        _region.Front.Answers.Enqueue(answer);
-    }
+    /// <summary>Lets the next connection have this answer.</summary>
+    private void Answer(string answer) => _region.Front.Answers.Enqueue(answer);
 }
