@@ -12,6 +12,9 @@ namespace RbdBackup.OpenStack.Cloud;
 /// <summary>Calls of one service: by our token, in the microversion that both know, tried again as far as that is safe.</summary>
 internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
 {
+    /// <summary>How many of the ids that a listing gave are remembered, to go on behind one that is still there.</summary>
+    private const int Remembered = 2000;
+
     private volatile ServiceEndpoint? _endpoint;
 
     /// <summary>The value of a member of the answer; the answer itself where that is null.</summary>
@@ -41,35 +44,37 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
     /// <param name="cancel">Ends the listing.</param>
     public async IAsyncEnumerable<T> ListAsync<T>(ServiceCall call, string member, Func<T, string> idOf, [EnumeratorCancellation] CancellationToken cancel)
     {
-        List<string> last = [];
+        List<string> recent = [];
         // A page may be short for many reasons; only an empty one is the last.
-        while (await PageAsync<T>(call, member, last, cancel) is { Count: > 0 } page)
+        while (await PageAsync<T>(call, member, recent, cancel) is { Entries.Count: > 0 } page)
         {
-            var seen = last.ToHashSet(StringComparer.Ordinal);
-            last = [.. page.Select(idOf)];
-            if (last.TrueForAll(seen.Contains))
+            var known = recent.ToHashSet(StringComparer.Ordinal);
+            List<string> ids = [.. page.Entries.Select(idOf)];
+            if (ids[^1] == page.Marker)
             {
-                throw new RbdBackupException(ErrorKind.Unexpected, $"{kind.Name}: {call.Doing} does not go on behind '{last[^1]}'.");
+                throw new RbdBackupException(ErrorKind.Unexpected, $"{kind.Name}: {call.Doing} does not go on behind '{page.Marker}'.");
             }
-            foreach (var entry in page.Where(entry => !seen.Contains(idOf(entry))))
+            recent = [.. recent.Except(ids).Concat(ids).TakeLast(Remembered)];
+            foreach (var entry in page.Entries.Where(entry => !known.Contains(idOf(entry))))
             {
                 yield return entry;
             }
         }
     }
 
-    /// <summary>The page behind the last entry of <paramref name="last"/> that is still there.</summary>
-    private async Task<IReadOnlyList<T>> PageAsync<T>(ServiceCall call, string member, List<string> last, CancellationToken cancel)
+    /// <summary>The page behind the newest of <paramref name="recent"/> that is still there; where none is and these were all, the first page again.</summary>
+    private async Task<Page<T>> PageAsync<T>(ServiceCall call, string member, List<string> recent, CancellationToken cancel)
     {
-        for (var at = last.Count - 1; ; at--)
+        for (var at = recent.Count - 1; ; at--)
         {
-            var marker = at < 0 ? null : last[at];
-            var page = call with { Query = new Dictionary<string, string?>(call.Query) { ["limit"] = $"{session.PageSize}", ["marker"] = marker } };
+            var marker = at < 0 ? null : recent[at];
+            var query = new Dictionary<string, string?>(call.Query) { ["limit"] = $"{session.PageSize}", ["marker"] = marker };
             try
             {
-                return await GetAsync<IReadOnlyList<T>>(page, member, cancel);
+                return new Page<T>(marker, await GetAsync<IReadOnlyList<T>>(call with { Query = query }, member, cancel));
             }
-            catch (RbdBackupException e) when (at > 0 && e.InnerException is AnswerException { Status: HttpStatusCode.BadRequest or HttpStatusCode.NotFound })
+            catch (RbdBackupException e) when (
+                marker is not null && (at > 0 || recent.Count < Remembered) && e.InnerException is AnswerException { Status: HttpStatusCode.BadRequest or HttpStatusCode.NotFound })
             {
                 // Deleted since we were told of it.
             }
@@ -162,4 +167,7 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
     }
 
     private string UrlOf(KeystoneLogin login) => login.Catalog.FindEndpoint(kind.Types);
+
+    /// <summary>A page, and the entry that it begins behind.</summary>
+    private sealed record Page<T>(string? Marker, IReadOnlyList<T> Entries);
 }
