@@ -2,6 +2,7 @@ using Amazon;
 using Amazon.Runtime;
 using Amazon.S3;
 using RbdBackup.Core.Model;
+using RbdBackup.Http;
 
 namespace RbdBackup.Stores;
 
@@ -56,7 +57,7 @@ internal sealed class S3Connection : IDisposable
     /// <summary>One HTTP client, and so one pool of connections, for as long as the store is open.</summary>
     private sealed class Http(string? caFile) : HttpClientFactory, IDisposable
     {
-        private readonly HttpClient _client = StoreHttp.CreateClient(caFile, "S3");
+        private readonly HttpClient _client = HttpClients.Create(caFile, "S3");
 
         public override HttpClient CreateHttpClient(IClientConfig clientConfig) => _client;
 

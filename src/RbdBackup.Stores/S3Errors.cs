@@ -2,6 +2,7 @@ using System.Net;
 using Amazon.Runtime;
 using Polly.Timeout;
 using RbdBackup.Core.Model;
+using RbdBackup.Http;
 
 namespace RbdBackup.Stores;
 
@@ -14,7 +15,7 @@ internal sealed class S3Errors(string bucket, string endpoint, string? asked)
     /// <summary>True where the same request may succeed a moment later. Damage on the way counts: the service has refused it whole.</summary>
     public static bool IsTransient(Exception e) => e switch
     {
-        _ when StoreHttp.IsTrustFailure(e) => false,
+        _ when HttpClients.IsTrustFailure(e) => false,
         AmazonServiceException { ErrorCode: "BadDigest" or "XAmzContentSHA256Mismatch" or "RequestTimeout" or "SlowDown" } => true,
         AmazonServiceException { StatusCode: HttpStatusCode.InsufficientStorage } => false,
         AmazonServiceException { StatusCode: HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError } => true,
@@ -29,7 +30,7 @@ internal sealed class S3Errors(string bucket, string endpoint, string? asked)
         var failed = $"S3: {doing} in bucket '{bucket}' at {endpoint} failed: ";
         return e switch
         {
-            _ when StoreHttp.IsTrustFailure(e) => new(ErrorKind.Unavailable,
+            _ when HttpClients.IsTrustFailure(e) => new(ErrorKind.Unavailable,
                 $"{failed}its certificate is not trusted.", "Give the authority's certificate as the S3 CA file, and the endpoint by the name in its certificate.", e),
             AmazonServiceException answer when (int)answer.StatusCode >= 300 => TranslateAnswer(answer, failed),
             TimeoutRejectedException => Unavailable($"{failed}no answer in {((TimeoutRejectedException)e).Timeout.TotalSeconds:0} s.", e),

@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging;
 using Polly;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
+using RbdBackup.Http;
 
 namespace RbdBackup.Stores;
 
@@ -37,9 +38,9 @@ public sealed partial class S3Store : IObjectStore, IStoreProbe
         _encrypted = endpoint.StartsWith("https:", StringComparison.OrdinalIgnoreCase) || options.Endpoint is null;
         _errors = new S3Errors(bucket, endpoint, Asked(options));
         Url = $"s3://{bucket}/{prefix}";
-        _pipeline = new StoreRetries
+        _pipeline = new Retries
         {
-            Retries = options.Retries,
+            Count = options.Retries,
             Delay = options.RetryDelay,
             Timeout = options.RequestTimeout,
             IsTransient = S3Errors.IsTransient,

@@ -48,14 +48,13 @@ public static class StoreFactory
     {
         var (container, prefix) = PlaceOf(url, place, "container");
         CheckUrl(options.AuthUrl, "address to log in at");
-        CheckUrl(options.Keystone?.AuthUrl, "address of Keystone");
         CheckUrl(options.AccountUrl, "account's URL");
         ISwiftAuthentication authentication = options switch
         {
             { AuthUrl: { } auth, User: { } user, Key: { } key } => new SwiftOwnAuthentication(auth, user, key, options.AccountUrl),
             { AuthUrl: not null } => throw new RbdBackupException(
                 ErrorKind.Usage, "Swift's own authentication needs a URL, a user and a key, and not all three are given.", "Give all three, or use Keystone."),
-            { Keystone: { } keystone } => new KeystoneAuthentication(keystone, options.AccountUrl),
+            { Keystone: { } keystone } => new SwiftKeystone(keystone, options.AccountUrl),
             _ => throw new RbdBackupException(
                 ErrorKind.Usage, "There is nothing to log in to Swift with.", "Set [keystone] auth_type, or [store] swift_auth_url for Swift's own authentication."),
         };

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Polly.Timeout;
 using RbdBackup.Core.Model;
+using RbdBackup.Http;
 
 namespace RbdBackup.Stores;
 
@@ -19,9 +20,9 @@ internal sealed class SwiftErrors(string container, string address)
     /// </summary>
     public static bool IsTransient(Exception e) => e switch
     {
-        _ when StoreHttp.IsTrustFailure(e) => false,
-        SwiftAnswerException { Status: HttpStatusCode.NotImplemented or HttpStatusCode.InsufficientStorage } => false,
-        SwiftAnswerException answer => answer.Status
+        _ when HttpClients.IsTrustFailure(e) => false,
+        AnswerException { Status: HttpStatusCode.NotImplemented or HttpStatusCode.InsufficientStorage } => false,
+        AnswerException answer => answer.Status
             is HttpStatusCode.Accepted or HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity or HttpStatusCode.RequestTimeout
             or HttpStatusCode.TooManyRequests or RateLimited or >= HttpStatusCode.InternalServerError,
         SwiftReadBackException or HttpRequestException or IOException or TimeoutRejectedException => true,
@@ -37,9 +38,9 @@ internal sealed class SwiftErrors(string container, string address)
         var failed = $"Swift: {doing} in container '{container}' by {address} failed: ";
         return e switch
         {
-            _ when StoreHttp.IsTrustFailure(e) => new(ErrorKind.Unavailable,
+            _ when HttpClients.IsTrustFailure(e) => new(ErrorKind.Unavailable,
                 $"{failed}its certificate is not trusted.", "Give the authority's certificate as the CA file, and the URL by the name in its certificate.", e),
-            SwiftAnswerException answer => TranslateAnswer(answer, failed, missing),
+            AnswerException answer => TranslateAnswer(answer, failed, missing),
             SwiftReadBackException => new(ErrorKind.Corrupt,
                 failed + e.Message + ".", "Check what stands between here and the service (a proxy?), then run the same command again.", e),
             TimeoutRejectedException slow => Unavailable($"{failed}no answer in {slow.Timeout.TotalSeconds:0} s.", e),
@@ -50,7 +51,7 @@ internal sealed class SwiftErrors(string container, string address)
         };
     }
 
-    private RbdBackupException TranslateAnswer(SwiftAnswerException e, string failed, string missing) => e.Status switch
+    private RbdBackupException TranslateAnswer(AnswerException e, string failed, string missing) => e.Status switch
     {
         HttpStatusCode.NotFound => new(ErrorKind.NotFound, $"{failed}there is no such {missing}.",
             missing.Contains("container", StringComparison.Ordinal) ? $"Make it (openstack container create {container}), or correct the store's URL." : null, e),

@@ -1,10 +1,12 @@
+using RbdBackup.Http;
+
 namespace RbdBackup.Stores;
 
 /// <summary>What a login gave: where the account is, and a token for it. A class, not a record: its text must never show the token.</summary>
 /// <param name="accountUrl">The account's URL, without a '/' at its end.</param>
 /// <param name="token">What each request carries as X-Auth-Token.</param>
 /// <param name="life">How long the token is good from its making on; null where the service does not say.</param>
-internal sealed class SwiftLogin(string accountUrl, string token, TimeSpan? life)
+internal sealed class SwiftLogin(string accountUrl, string token, TimeSpan? life) : ILogin
 {
     public string AccountUrl { get; } = accountUrl.TrimEnd('/');
 
@@ -20,7 +22,7 @@ internal interface ISwiftAuthentication
     string Address { get; }
 
     /// <summary>Logs in afresh.</summary>
-    /// <exception cref="SwiftAnswerException">The service could not answer now.</exception>
+    /// <exception cref="AnswerException">The service could not answer now.</exception>
     /// <exception cref="Core.Model.RbdBackupException">It refused us, or has no Swift for us.</exception>
-    Task<SwiftLogin> LogInAsync(SwiftHttp http, CancellationToken cancel);
+    Task<SwiftLogin> LogInAsync(ServiceHttp http, CancellationToken cancel);
 }

@@ -1,3 +1,5 @@
+using RbdBackup.Http.Keystone;
+
 namespace RbdBackup.Stores;
 
 /// <summary>How to reach a Swift service. A class, not a record: its text must never show a key.</summary>

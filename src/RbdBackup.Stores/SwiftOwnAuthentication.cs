@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using Flurl.Http;
 using RbdBackup.Core.Model;
+using RbdBackup.Http;
 
 namespace RbdBackup.Stores;
 
@@ -16,23 +17,23 @@ internal sealed class SwiftOwnAuthentication(string url, string user, string key
     public string Address => url;
 
     /// <inheritdoc/>
-    public async Task<SwiftLogin> LogInAsync(SwiftHttp http, CancellationToken cancel)
+    public async Task<SwiftLogin> LogInAsync(ServiceHttp http, CancellationToken cancel)
     {
         var request = http.Request(url).WithHeader("X-Auth-User", user).WithHeader("X-Auth-Key", key);
         try
         {
-            using var answer = await SwiftHttp.SendAsync(request, HttpMethod.Get, null, HttpCompletionOption.ResponseContentRead, cancel);
+            using var answer = await ServiceHttp.SendAsync(request, HttpMethod.Get, null, HttpCompletionOption.ResponseContentRead, cancel);
             if (answer.Headers.TryGetFirst("X-Storage-Url", out var account) && answer.Headers.TryGetFirst("X-Auth-Token", out var token))
             {
                 return new SwiftLogin(accountUrl ?? account, token, LifeOf(answer));
             }
         }
-        catch (SwiftAnswerException e) when (e.Status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+        catch (AnswerException e) when (e.Status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
             throw new RbdBackupException(
                 ErrorKind.Permission, $"Swift: {url} refused the user '{user}': {(int)e.Status}.", "Check the user's name, as account:user, and its key.", e);
         }
-        catch (SwiftAnswerException e) when (!SwiftErrors.IsTransient(e))
+        catch (AnswerException e) when (!SwiftErrors.IsTransient(e))
         {
             throw NoLogin($"{(int)e.Status}", e);
         }

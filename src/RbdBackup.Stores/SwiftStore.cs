@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging;
 using Polly;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
+using RbdBackup.Http;
 
 namespace RbdBackup.Stores;
 
@@ -19,8 +20,8 @@ public sealed class SwiftStore : IObjectStore
 {
     private const string Object = "object, or no such container", Container = "container";
 
-    private readonly SwiftHttp _http;
-    private readonly SwiftTokens _tokens;
+    private readonly ServiceHttp _http;
+    private readonly Logins<SwiftLogin> _logins;
     private readonly string _container;
     private readonly string _prefix;
     private readonly SwiftErrors _errors;
@@ -28,19 +29,19 @@ public sealed class SwiftStore : IObjectStore
 
     internal SwiftStore(string container, string prefix, SwiftOptions options, ISwiftAuthentication authentication, ILogger logger, TimeProvider clock)
     {
-        _http = new SwiftHttp(options.CaFile);
-        _tokens = new SwiftTokens(authentication, _http, clock);
+        _http = new ServiceHttp(HttpClients.Create(options.CaFile, "Swift"));
+        _logins = new Logins<SwiftLogin>(cancel => authentication.LogInAsync(_http, cancel), clock);
         _container = container;
         _prefix = prefix.Length == 0 ? "" : prefix + '/';
         _errors = new SwiftErrors(container, authentication.Address);
         Url = $"swift://{container}/{prefix}";
-        _pipeline = new StoreRetries
+        _pipeline = new Retries
         {
-            Retries = options.Retries,
+            Count = options.Retries,
             Delay = options.RetryDelay,
             Timeout = options.RequestTimeout,
             IsTransient = SwiftErrors.IsTransient,
-            AskedFor = e => (e as SwiftAnswerException)?.RetryAfter,
+            AskedFor = e => (e as AnswerException)?.RetryAfter,
         }.Build(Url, logger, clock);
     }
 
@@ -62,7 +63,7 @@ public sealed class SwiftStore : IObjectStore
             if (answer.StatusCode != (int)HttpStatusCode.Created)
             {
                 // A 202 is an object server's 409: something newer is there, and this was not stored.
-                throw new SwiftAnswerException((HttpStatusCode)answer.StatusCode);
+                throw new AnswerException((HttpStatusCode)answer.StatusCode);
             }
             await ReadBackAsync(key, content.Length, md5, token);
             return true;
@@ -123,7 +124,7 @@ public sealed class SwiftStore : IObjectStore
                 using var answer = await SendAsync(HttpMethod.Head, key, null, null, HttpCompletionOption.ResponseHeadersRead, token);
                 return new StoredObject(key, LengthOf(answer), answer.ResponseMessage.Content.Headers.LastModified.GetValueOrDefault());
             }
-            catch (SwiftAnswerException e) when (e.Status == HttpStatusCode.NotFound)
+            catch (AnswerException e) when (e.Status == HttpStatusCode.NotFound)
             {
                 return null;
             }
@@ -147,7 +148,7 @@ public sealed class SwiftStore : IObjectStore
             {
                 (await SendAsync(HttpMethod.Delete, key, null, null, HttpCompletionOption.ResponseContentRead, token)).Dispose();
             }
-            catch (SwiftAnswerException e) when (e.Status == HttpStatusCode.NotFound)
+            catch (AnswerException e) when (e.Status == HttpStatusCode.NotFound)
             {
                 // Gone already.
             }
@@ -158,7 +159,7 @@ public sealed class SwiftStore : IObjectStore
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        _tokens.Dispose();
+        _logins.Dispose();
         _http.Dispose();
         return ValueTask.CompletedTask;
     }
@@ -175,7 +176,7 @@ public sealed class SwiftStore : IObjectStore
                 throw new SwiftReadBackException($"{LengthOf(answer)} bytes with MD5 {tag}, where {length} with {md5} were sent");
             }
         }
-        catch (SwiftAnswerException e) when (e.Status == HttpStatusCode.NotFound)
+        catch (AnswerException e) when (e.Status == HttpStatusCode.NotFound)
         {
             throw new SwiftReadBackException("it is not there");
         }
@@ -223,14 +224,14 @@ public sealed class SwiftStore : IObjectStore
     private async Task<IFlurlResponse> SendAsync(
         HttpMethod method, string? key, Func<IFlurlRequest, IFlurlRequest>? shape, Func<HttpContent>? content, HttpCompletionOption completion, CancellationToken cancel)
     {
-        var login = await _tokens.GetAsync(cancel);
+        var login = await _logins.GetAsync(cancel);
         try
         {
             return await SendAsync(login);
         }
-        catch (SwiftAnswerException e) when (e.Status == HttpStatusCode.Unauthorized)
+        catch (AnswerException e) when (e.Status == HttpStatusCode.Unauthorized)
         {
-            return await SendAsync(await _tokens.RenewAsync(login, cancel));
+            return await SendAsync(await _logins.RenewAsync(login, cancel));
         }
 
         async Task<IFlurlResponse> SendAsync(SwiftLogin login)
@@ -238,7 +239,7 @@ public sealed class SwiftStore : IObjectStore
             var request = _http.Request(UrlOf(login, key)).WithHeader("X-Auth-Token", login.Token);
             using var body = content?.Invoke();
             body?.Headers.ContentType = new("application/octet-stream");
-            return await SwiftHttp.SendAsync(shape?.Invoke(request) ?? request, method, body, completion, cancel);
+            return await ServiceHttp.SendAsync(shape?.Invoke(request) ?? request, method, body, completion, cancel);
         }
     }
 

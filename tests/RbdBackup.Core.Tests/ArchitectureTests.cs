@@ -7,9 +7,17 @@ public sealed class ArchitectureTests
 {
     private static readonly string[] Adapters = ["RbdBackup.Ceph", "RbdBackup.Stores", "RbdBackup.OpenStack", "RbdBackup.Messaging", "RbdBackup.Zstd"];
 
+    /// <summary>Those that speak HTTP with services share the way to: connections, authorities, retries, logins.</summary>
+    private static readonly string[] SpeakHttp = ["RbdBackup.Stores", "RbdBackup.OpenStack"];
+
     [Fact]
     public void Adapters_reference_the_core_and_never_each_other() =>
-        Assert.All(Adapters, adapter => Assert.Equal(["RbdBackup.Core"], References(adapter, "ProjectReference")));
+        Assert.All(Adapters, adapter => Assert.Equal(
+            SpeakHttp.Contains(adapter) ? ["RbdBackup.Core", "RbdBackup.Http"] : ["RbdBackup.Core"], References(adapter, "ProjectReference")));
+
+    [Fact]
+    public void The_library_that_adapters_share_references_the_core_alone() =>
+        Assert.Equal(["RbdBackup.Core"], References("RbdBackup.Http", "ProjectReference"));
 
     [Fact]
     public void The_core_references_nothing_but_the_words_of_logging_and_a_hash()

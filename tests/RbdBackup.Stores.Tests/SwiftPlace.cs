@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using RbdBackup.Core.Ports;
+using RbdBackup.Http.Keystone;
 
 namespace RbdBackup.Stores.Tests;
 

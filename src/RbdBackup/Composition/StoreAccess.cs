@@ -26,32 +26,12 @@ internal static class StoreAccess
 
     private static SwiftOptions Swift(StoreSettings store, KeystoneSettings keystone) => new()
     {
-        Keystone = keystone.AuthType is null ? null : Keystone(keystone),
+        Keystone = keystone.AuthType is null ? null : CloudAccess.Keystone(keystone),
         AuthUrl = store.SwiftAuthUrl,
         User = store.SwiftUsername,
         Key = store.SwiftPassword,
         AccountUrl = store.SwiftEndpointOverride,
         CaFile = store.SwiftCaFile ?? keystone.Cafile,
-    };
-
-    /// <summary>What the way to log in does not need is left out: it may be set for another one.</summary>
-    private static KeystoneOptions Keystone(KeystoneSettings keystone) => new()
-    {
-        AuthUrl = keystone.AuthUrl ?? "",
-        Username = keystone.Username,
-        UserId = keystone.UserId,
-        UserDomainName = keystone.UserDomainName,
-        UserDomainId = keystone.UserDomainId,
-        Password = keystone.AuthType == "v3applicationcredential" ? null : keystone.Password,
-        ProjectName = keystone.ProjectName,
-        ProjectId = keystone.ProjectId,
-        ProjectDomainName = keystone.ProjectDomainName,
-        ProjectDomainId = keystone.ProjectDomainId,
-        ApplicationCredentialId = keystone.ApplicationCredentialId,
-        ApplicationCredentialName = keystone.ApplicationCredentialName,
-        ApplicationCredentialSecret = keystone.AuthType == "v3applicationcredential" ? keystone.ApplicationCredentialSecret : null,
-        RegionName = keystone.RegionName,
-        Interfaces = keystone.ValidInterfaces,
     };
 
     /// <summary>Segments alone are long; what else is stored is small, and read by every listing and collection.</summary>

@@ -29,7 +29,8 @@ public sealed record LoadedConfiguration(
     RbdBackupSettings Settings, OptionValues Values, IReadOnlyList<string> Files, IReadOnlyList<string> Warnings);
 
 /// <summary>
-/// Reads the configuration: files, then <c>OS_SECTION__OPTION</c> variables, then the command line; each over the one before.
+/// Reads the configuration: files, then <c>OS_SECTION__OPTION</c> variables, then the command line; each over the one before. Below all of them, for
+/// [keystone] alone: clouds.yaml and OS_* variables.
 /// </summary>
 public static class ConfigurationLoader
 {
@@ -57,7 +58,11 @@ public static class ConfigurationLoader
             values.Set("store", "url", new OptionText(sources.Store.Replace("$", "$$", StringComparison.Ordinal), "--store"));
         }
 
-        var settings = secretFiles.Resolve(new SettingsBinder(values, errors).Bind());
+        var clouds = CloudsYaml.Standard(sources.Environment);
+        var keystone = new KeystoneSources(values, sources.Environment, clouds);
+        keystone.Assign(errors);
+        secretFiles.CheckModes(clouds.SecretFiles);
+        var settings = keystone.Judge(secretFiles.Resolve(new SettingsBinder(values, errors).Bind()));
         if (errors.Count == 0)
         {
             errors.AddRange(SettingsRules.Check(settings));

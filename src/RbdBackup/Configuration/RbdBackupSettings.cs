@@ -15,6 +15,9 @@ public sealed record RbdBackupSettings
     /// <summary>Section <c>[keystone]</c>.</summary>
     public required KeystoneSettings Keystone { get; init; }
 
+    /// <summary>Why clouds.yaml or OS_* variables, which stand where [keystone] says nothing, can't be used; null where they can, or are not there.</summary>
+    public string? KeystoneProblem { get; init; }
+
     /// <summary>Section <c>[repository]</c>.</summary>
     public required RepositorySettings Repository { get; init; }
 

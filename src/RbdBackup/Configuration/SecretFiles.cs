@@ -16,6 +16,15 @@ internal sealed class SecretFiles(List<string> errors)
         }
     }
 
+    /// <summary>Warns of those files that everybody may read.</summary>
+    public void CheckModes(IEnumerable<string> files)
+    {
+        foreach (var file in files)
+        {
+            CheckMode(file);
+        }
+    }
+
     /// <summary>The settings with the secrets that stand in files.</summary>
     public RbdBackupSettings Resolve(RbdBackupSettings settings)
     {

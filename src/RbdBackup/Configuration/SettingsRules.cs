@@ -24,7 +24,7 @@ internal static class SettingsRules
             (store.SwiftAuthUrl is not null && (store.SwiftUsername is null || store.SwiftPassword is null),
                 "[store] swift_auth_url needs swift_username and swift_password too"),
             (store.SwiftAuthUrl is null && settings.Keystone.AuthType is null && store.Url?.StartsWith("swift:", StringComparison.Ordinal) == true,
-                "[store] url is Swift's, and nothing says how to log in: set [keystone] auth_type, or [store] swift_auth_url for Swift's own authentication"),
+                $"[store] url is Swift's, and nothing says how to log in: set [keystone] auth_type or cloud, or [store] swift_auth_url for Swift's own authentication{Because(settings)}"),
             (new[] { settings.Encryption.KeyFile, settings.Encryption.KeyEnv, settings.Encryption.KeyCommand }.Count(s => s is not null) > 1,
                 "[encryption] key_file, key_env and key_command: more than one is set; choose one"),
             (settings.Rotation.Grace < settings.Jobs.Deadline + TimeSpan.FromHours(1),
@@ -33,7 +33,8 @@ internal static class SettingsRules
         return rules.Where(r => r.Wrong).Select(r => r.Message).Concat(CheckKeystone(settings.Keystone)).Concat(settings.Policies.SelectMany(p => CheckPolicy(p.Key, p.Value, settings.Rotation)));
     }
 
-    private static IEnumerable<string> CheckKeystone(KeystoneSettings keystone)
+    /// <summary>What does not suffice for a login.</summary>
+    public static IEnumerable<string> CheckKeystone(KeystoneSettings keystone)
     {
         var user = keystone.Username ?? keystone.UserId;
         (bool Missing, string Options)[] needed = keystone.AuthType switch
@@ -56,6 +57,8 @@ internal static class SettingsRules
         };
         return needed.Where(n => n.Missing).Select(n => $"[keystone] auth_type = {keystone.AuthType} needs {n.Options}");
     }
+
+    private static string Because(RbdBackupSettings settings) => settings.KeystoneProblem is { } problem ? $" ({problem})" : "";
 
     private static IEnumerable<string> CheckPolicy(string name, PolicySettings policy, RotationSettings rotation)
     {

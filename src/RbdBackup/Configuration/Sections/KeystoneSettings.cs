@@ -2,12 +2,15 @@
 namespace RbdBackup.Configuration;
 
 /// <summary>Who we are to the cloud's Keystone.</summary>
-[Section("keystone", "Who we are to Keystone, by the names that every OpenStack service uses. swift:// stores log in with it, unless [store] swift_auth_url is set.")]
+[Section("keystone", "Who we are to Keystone, by the names that every OpenStack service uses. The clients of Nova, Cinder, Glance and Keystone log in with it, and swift:// stores, unless [store] swift_auth_url is set.")]
 public sealed record KeystoneSettings
 {
+    [Option(null, "A cloud of clouds.yaml, whose values count where this section has none.")]
+    public required string? Cloud { get; init; }
+
     [Option(
         null,
-        "How to log in: with a user's password (password and v3password are the same here) or with an application credential. Without it, Keystone is not used.",
+        "How to log in: with a user's password (password and v3password are the same here) or with an application credential. Without it and cloud, OS_CLOUD or OS_AUTH_URL counts, where those are set; else Keystone is not used.",
         Choices = ["password", "v3password", "v3applicationcredential"])]
     public required string? AuthType { get; init; }
 
@@ -62,6 +65,6 @@ public sealed record KeystoneSettings
     [Option("internal, public", "Which interfaces of a service may be taken, best first.", Choices = ["public", "internal", "admin"])]
     public required IReadOnlyList<string> ValidInterfaces { get; init; }
 
-    [Option(null, "The certificates (PEM) that Keystone's and Swift's certificates are checked against. Without it, the system's.")]
+    [Option(null, "The certificates (PEM) that those of Keystone and the services are checked against. Without it, the system's.")]
     public required string? Cafile { get; init; }
 }

@@ -2,15 +2,15 @@ using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.Retry;
 
-namespace RbdBackup.Stores;
+namespace RbdBackup.Http;
 
 /// <summary>How a request is tried again: bounded, with growing, jittered pauses, each try with a deadline.</summary>
-internal sealed partial class StoreRetries
+public sealed partial class Retries
 {
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(30);
 
     /// <summary>How often after the first try.</summary>
-    public required int Retries { get; init; }
+    public required int Count { get; init; }
 
     /// <summary>The first pause.</summary>
     public required TimeSpan Delay { get; init; }
@@ -24,16 +24,19 @@ internal sealed partial class StoreRetries
     /// <summary>How long the service asked to wait before the next try; null where it did not.</summary>
     public Func<Exception, TimeSpan?> AskedFor { get; init; } = _ => null;
 
-    /// <summary>Builds the pipeline of a store.</summary>
-    public ResiliencePipeline Build(string store, ILogger logger, TimeProvider clock)
+    /// <summary>Builds the pipeline.</summary>
+    /// <param name="service">What is asked, for the log: a store's URL, a service's name.</param>
+    /// <param name="logger">Told of each new try.</param>
+    /// <param name="clock">The clock.</param>
+    public ResiliencePipeline Build(string service, ILogger logger, TimeProvider clock)
     {
         var pipeline = new ResiliencePipelineBuilder { TimeProvider = clock };
-        if (Retries > 0)
+        if (Count > 0)
         {
             pipeline.AddRetry(new RetryStrategyOptions
             {
                 ShouldHandle = result => ValueTask.FromResult(result.Outcome.Exception is { } e && IsTransient(e)),
-                MaxRetryAttempts = Retries,
+                MaxRetryAttempts = Count,
                 Delay = Delay,
                 MaxDelay = MaxDelay,
                 BackoffType = DelayBackoffType.Exponential,
@@ -41,7 +44,7 @@ internal sealed partial class StoreRetries
                 DelayGenerator = retry => ValueTask.FromResult(Bounded(AskedFor(retry.Outcome.Exception!))),
                 OnRetry = retry =>
                 {
-                    LogRetry(logger, store, retry.AttemptNumber + 1, retry.RetryDelay.TotalSeconds, retry.Outcome.Exception!.GetBaseException().Message);
+                    LogRetry(logger, service, retry.AttemptNumber + 1, retry.RetryDelay.TotalSeconds, retry.Outcome.Exception!.GetBaseException().Message);
                     return ValueTask.CompletedTask;
                 },
             });
@@ -51,6 +54,6 @@ internal sealed partial class StoreRetries
 
     private static TimeSpan? Bounded(TimeSpan? asked) => asked > MaxDelay ? MaxDelay : asked;
 
-    [LoggerMessage(EventId = 3001, Level = LogLevel.Warning, Message = "{Store}: try {Attempt} failed, the next one in {Pause:0.0} s: {Reason}")]
-    private static partial void LogRetry(ILogger logger, string store, int attempt, double pause, string reason);
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Warning, Message = "{Service}: try {Attempt} failed, the next one in {Pause:0.0} s: {Reason}")]
+    private static partial void LogRetry(ILogger logger, string service, int attempt, double pause, string reason);
 }

@@ -1,4 +1,4 @@
-namespace RbdBackup.Stores;
+namespace RbdBackup.Http.Keystone;
 
 /// <summary>Who we are to Keystone, and which of a service's endpoints we take. A class, not a record: its text must never show a secret.</summary>
 public sealed class KeystoneOptions

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 
-namespace RbdBackup.Stores;
+namespace RbdBackup.Http;
 
 /// <summary>
 /// A connection on which what has come is acknowledged before more is waited for. radosgw sends the head and the body of an answer one behind the other and, as it is

@@ -1,23 +1,30 @@
 using System.Net;
 using System.Runtime.ExceptionServices;
+using System.Text.Json;
 using Flurl.Http;
+using Flurl.Http.Configuration;
 
-namespace RbdBackup.Stores;
+namespace RbdBackup.Http;
 
-/// <summary>One request over HTTP: every answer that is no success is a <see cref="SwiftAnswerException"/>.</summary>
-internal sealed class SwiftHttp(string? caFile) : IDisposable
+/// <summary>One request over HTTP: every answer that is no success is an <see cref="AnswerException"/>.</summary>
+/// <param name="client">Whose connections are used; it is disposed with this.</param>
+/// <param name="json">How answers are read; null for what System.Text.Json does by itself.</param>
+public sealed class ServiceHttp(HttpClient client, JsonSerializerOptions? json = null) : IDisposable
 {
-    private readonly FlurlClient _client = new FlurlClient(StoreHttp.CreateClient(caFile, "Swift")).WithSettings(settings =>
+    private readonly FlurlClient _client = new FlurlClient(client).WithSettings(settings =>
     {
         settings.AllowedHttpStatusRange = "*";
         settings.Redirects.Enabled = false;
         settings.Timeout = null;
+        settings.JsonSerializer = new DefaultJsonSerializer(json);
     });
 
     /// <summary>A request to <paramref name="url"/>, whose path is escaped already.</summary>
     public IFlurlRequest Request(string url) => _client.Request(url);
 
     /// <summary>Sends a request; the caller disposes the answer.</summary>
+    /// <exception cref="AnswerException">The answer is no success.</exception>
+    /// <exception cref="HttpRequestException">There was none.</exception>
     public static async Task<IFlurlResponse> SendAsync(
         IFlurlRequest request, HttpMethod method, HttpContent? content, HttpCompletionOption completion, CancellationToken cancel)
     {
@@ -38,11 +45,18 @@ internal sealed class SwiftHttp(string? caFile) : IDisposable
         }
         using (answer)
         {
-            throw new SwiftAnswerException((HttpStatusCode)answer.StatusCode, RetryAfter(answer.ResponseMessage));
+            var id = answer.Headers.TryGetFirst("x-openstack-request-id", out var named) ? named : null;
+            var detail = await ErrorText.ReadAsync(answer.ResponseMessage.Content, cancel);
+            throw new AnswerException((HttpStatusCode)answer.StatusCode, RetryAfter(answer.ResponseMessage), detail, id);
         }
     }
 
-    public void Dispose() => _client.Dispose();
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _client.Dispose();
+        client.Dispose();
+    }
 
     private static TimeSpan? RetryAfter(HttpResponseMessage answer) => answer.Headers.RetryAfter switch
     {

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace RbdBackup.Stores;
+namespace RbdBackup.Http.Keystone;
 
 /// <summary>The body of a login, in the words of Keystone's API.</summary>
 internal static class KeystoneRequest

@@ -3,23 +3,26 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using RbdBackup.Core.Model;
 
-namespace RbdBackup.Stores;
+namespace RbdBackup.Http;
 
-/// <summary>How the stores speak HTTP: one pool of connections a store, no redirects, and authorities of one's own where they are given.</summary>
-internal static class StoreHttp
+/// <summary>How services are spoken to: one pool of connections a client, no redirects, and authorities of one's own where they are given.</summary>
+public static class HttpClients
 {
-    /// <summary>Makes a client without a deadline of its own; the store's retries have one.</summary>
+    /// <summary>Makes a client without a deadline of its own; <see cref="Retries"/> have one.</summary>
     /// <param name="caFile">A PEM file with the authorities that alone count; null for the system's.</param>
     /// <param name="service">The service's name, for errors.</param>
+    /// <param name="reuse">
+    /// False for a new connection for each request. A request on a connection that the service is just closing is lost, and nobody can tell whether it was begun.
+    /// </param>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/> where <paramref name="caFile"/> can't be used.</exception>
-    public static HttpClient CreateClient(string? caFile, string service)
+    public static HttpClient Create(string? caFile, string service, bool reuse = true)
     {
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
             ConnectTimeout = TimeSpan.FromSeconds(15),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            PooledConnectionLifetime = reuse ? TimeSpan.FromMinutes(10) : TimeSpan.Zero,
             ConnectCallback = PromptStream.ConnectAsync,
         };
         if (caFile is not null)

@@ -1,0 +1,102 @@
+using System.Text.Json.Nodes;
+using RbdBackup.Core.Model;
+using RbdBackup.OpenStack.Cloud;
+
+namespace RbdBackup.OpenStack.Compute;
+
+/// <summary>Nova's servers. Every call may fail with <see cref="ErrorKind.Busy"/> where the server's state does not allow it now (409).</summary>
+public sealed partial class ComputeClient
+{
+    private readonly ServiceClient _nova;
+
+    internal ComputeClient(CloudSession session) => _nova = new ServiceClient(session, ServiceKind.Nova);
+
+    /// <summary>Shows a server. One that was deleted shows with status <c>DELETED</c> for a moment, before it is not found.</summary>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/> where there is none, or none that we may see.</exception>
+    public Task<Server> GetServerAsync(string id, CancellationToken cancel) =>
+        _nova.GetAsync<Server>(new(HttpMethod.Get, Path(id), $"showing the server {id}"), "server", cancel);
+
+    /// <summary>Lists servers, the newest first, page by page.</summary>
+    /// <param name="filter">Which ones.</param>
+    /// <param name="cancel">Ends the listing.</param>
+    public IAsyncEnumerable<Server> ListServersAsync(ServerFilter filter, CancellationToken cancel)
+    {
+        var query = new Dictionary<string, string?>
+        {
+            ["all_tenants"] = filter.AllProjects ? "1" : null,
+            ["project_id"] = filter.ProjectId,
+            ["name"] = filter.Name,
+            ["changes-since"] = filter.ChangedSince?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ"),
+        };
+        return _nova.ListAsync<Server>(new(HttpMethod.Get, "/servers/detail", "listing servers") { Query = query }, "servers", server => server.Id, cancel);
+    }
+
+    /// <summary>Sets metadata; keys that are not named stay. Nova gives each server 128 keys, or what the quota says.</summary>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.NoSpace"/> where the quota of keys is used up; <see cref="ErrorKind.Usage"/> for a key that Nova does not take.</exception>
+    public Task SetMetadataAsync(string id, IReadOnlyDictionary<string, string> metadata, CancellationToken cancel) =>
+        _nova.DoAsync(
+            new(HttpMethod.Post, $"{Path(id)}/metadata", $"setting metadata of the server {id}")
+            {
+                Body = new() { ["metadata"] = CloudJson.Of(metadata) },
+                IsRepeatable = true,
+            },
+            cancel);
+
+    /// <summary>Deletes a key of the metadata; it may be gone already, and so may the server.</summary>
+    public Task DeleteMetadataAsync(string id, string key, CancellationToken cancel) =>
+        _nova.RemoveAsync(new(HttpMethod.Delete, $"{Path(id)}/metadata/{ServiceCall.Part(key)}", $"deleting the metadata key '{key}' of the server {id}"), cancel);
+
+    /// <summary>The volumes that are attached to a server.</summary>
+    public Task<IReadOnlyList<VolumeAttachment>> ListVolumesAsync(string id, CancellationToken cancel) =>
+        _nova.GetAsync<IReadOnlyList<VolumeAttachment>>(
+            new(HttpMethod.Get, $"{Path(id)}/os-volume_attachments", $"listing the volumes of the server {id}"), "volumeAttachments", cancel);
+
+    /// <summary>Attaches a volume; it is attached a while after Nova's answer.</summary>
+    /// <param name="id">The server.</param>
+    /// <param name="volumeId">The volume.</param>
+    /// <param name="device">Such as <c>/dev/vdb</c>, which hypervisors take as a hint; null for the next one.</param>
+    /// <param name="deleteOnTermination">True to delete the volume with the server.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    public Task<VolumeAttachment> AttachVolumeAsync(string id, string volumeId, string? device, bool deleteOnTermination, CancellationToken cancel)
+    {
+        var attachment = new JsonObject { ["volumeId"] = volumeId, ["delete_on_termination"] = deleteOnTermination };
+        if (device is not null)
+        {
+            attachment["device"] = device;
+        }
+        return _nova.GetAsync<VolumeAttachment>(
+            new(HttpMethod.Post, $"{Path(id)}/os-volume_attachments", $"attaching the volume {volumeId} to the server {id}") { Body = new() { ["volumeAttachment"] = attachment } },
+            "volumeAttachment",
+            cancel);
+    }
+
+    /// <summary>Detaches a volume; it is detached a while after Nova's answer. It may be detached already.</summary>
+    public Task DetachVolumeAsync(string id, string volumeId, CancellationToken cancel) =>
+        _nova.RemoveAsync(
+            new(HttpMethod.Delete, $"{Path(id)}/os-volume_attachments/{ServiceCall.Part(volumeId)}", $"detaching the volume {volumeId} from the server {id}"), cancel);
+
+    /// <summary>Makes a server; it is built a while after Nova's answer.</summary>
+    /// <returns>Its id.</returns>
+    public async Task<string> CreateServerAsync(NewServer server, CancellationToken cancel)
+    {
+        var call = new ServiceCall(HttpMethod.Post, "/servers", $"making the server '{server.Name}'") { Body = new() { ["server"] = server.ToJson() } };
+        return (await _nova.GetAsync<Created>(call, "server", cancel)).Id;
+    }
+
+    /// <summary>Deletes a server; it is gone a while after Nova's answer. It may be gone already.</summary>
+    public Task DeleteServerAsync(string id, CancellationToken cancel) =>
+        _nova.RemoveAsync(new(HttpMethod.Delete, Path(id), $"deleting the server {id}"), cancel);
+
+    /// <summary>Shows a flavor.</summary>
+    public Task<Flavor> GetFlavorAsync(string id, CancellationToken cancel) =>
+        _nova.GetAsync<Flavor>(new(HttpMethod.Get, $"/flavors/{ServiceCall.Part(id)}", $"showing the flavor {id}"), "flavor", cancel);
+
+    /// <summary>Lists flavors, private ones among them where we may see those.</summary>
+    public IAsyncEnumerable<Flavor> ListFlavorsAsync(CancellationToken cancel) =>
+        _nova.ListAsync<Flavor>(
+            new(HttpMethod.Get, "/flavors/detail", "listing flavors") { Query = new Dictionary<string, string?> { ["is_public"] = "None" } }, "flavors", flavor => flavor.Id, cancel);
+
+    private static string Path(string id) => $"/servers/{ServiceCall.Part(id)}";
+
+    private sealed record Created(string Id);
+}

@@ -1,0 +1,45 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace RbdBackup.OpenStack.Images;
+
+/// <summary>An image in Glance.</summary>
+public sealed record GlanceImage
+{
+    /// <summary>Its id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Its name; null where it has none.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Such as <c>active</c>, <c>queued</c>, <c>deactivated</c>.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>The project that owns it; null for an image of the cloud's.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary><c>public</c>, <c>private</c>, <c>shared</c> or <c>community</c>.</summary>
+    public string? Visibility { get; init; }
+
+    /// <summary>Such as <c>raw</c> or <c>qcow2</c>; null before it has data.</summary>
+    public string? DiskFormat { get; init; }
+
+    /// <summary>Such as <c>bare</c>.</summary>
+    public string? ContainerFormat { get; init; }
+
+    /// <summary>Its bytes; null before it has data.</summary>
+    public long? Size { get; init; }
+
+    /// <summary>The least disk that it needs, in GiB.</summary>
+    public int MinDisk { get; init; }
+
+    /// <summary>The least memory that it needs, in MiB.</summary>
+    public int MinRam { get; init; }
+
+    /// <summary>When it was made; UTC.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>What else is set on it: properties such as <c>hw_disk_bus</c>, and members that this record does not name.</summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement> Properties { get; init; } = new Dictionary<string, JsonElement>();
+}

@@ -1,0 +1,20 @@
+using RbdBackup.Core.Model;
+using RbdBackup.OpenStack.Cloud;
+
+namespace RbdBackup.OpenStack.Images;
+
+/// <summary>Glance's images.</summary>
+public sealed class ImageClient
+{
+    private readonly ServiceClient _glance;
+
+    internal ImageClient(CloudSession session) => _glance = new ServiceClient(session, ServiceKind.Glance);
+
+    /// <summary>Shows an image.</summary>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/> where there is none, or none that we may see.</exception>
+    public async Task<GlanceImage> GetAsync(string id, CancellationToken cancel)
+    {
+        var call = new ServiceCall(HttpMethod.Get, $"/images/{ServiceCall.Part(id)}", $"showing the image {id}");
+        return await _glance.GetAsync<GlanceImage>(call, null, cancel);
+    }
+}
