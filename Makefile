@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test soak demo bench format lint clean native install mini-up mini-down openstack help
+.PHONY: build test soak demo bench format lint clean native install mini-up mini-down openstack test-openstack help
 AHEAD := $(if $(filter x86_64,$(shell uname -m)),--runtime linux-x64 --no-self-contained -p:PublishReadyToRun=true)
 DOTNET := . tests/environment.sh && dotnet
 
@@ -42,6 +42,10 @@ mini-down: ## stop them
 openstack: ## start OpenStack on this machine as well, and show that it works
 	@devstack/mini/mini up openstack
 	@devstack/mini/check-openstack
+
+test-openstack: openstack ## the tests that need OpenStack; it stays up (make mini-down)
+	@$(DOTNET) build tests/RbdBackup.OpenStack.Tests --configuration Release --nologo --verbosity quiet -clp:NoSummary
+	@eval "$$(devstack/mini/mini env)" && $(DOTNET) test tests/RbdBackup.OpenStack.Tests --configuration Release --no-build --nologo --filter Needs=OpenStack
 
 format: ## put the code into its form
 	@$(DOTNET) format RbdBackup.sln
