@@ -196,11 +196,27 @@ public sealed class CopyRunner
             ManifestCodec.Read(manifest, point.Key);
             await _target.Store.PutAsync(point.Key, new ReadOnlySequence<byte>(manifest), cancel);
             Checkpoints.Pass("copy.committed");
+            await TakeBackIfBaseGoneAsync(point, cancel);
             (objects, bytes) = (objects + 1, bytes + manifest.Length);
         }
 
         _done.Add(point.Key);
         return (objects, bytes);
+    }
+
+    /// <summary>
+    /// A removal there voids a point and then looks for others that stand on it; a copy commits and then looks at what its point stands on: whichever comes second sees
+    /// the other. A higher revision that the removal made of it stands alone, and stays.
+    /// </summary>
+    private async Task TakeBackIfBaseGoneAsync(Manifest point, CancellationToken cancel)
+    {
+        if (point.Needs is { } below && await _target.Store.StatAsync(Keys.Aborted(below.Disk, below.Point), cancel) is not null)
+        {
+            await _target.Store.DeleteAsync(point.Key, cancel);
+            throw new RbdBackupException(
+                ErrorKind.Busy, $"point {below.Point}, which point {point.Point} stands on, was removed in {_target.Store.Url} while it was copied",
+                "Copy again: what is needed there then is copied, or the point is said to stand on what was removed.");
+        }
     }
 
     /// <summary>No manifest there names an object that a collection is deleting; this point's shall not be the first.</summary>

@@ -144,8 +144,15 @@ public sealed class RotateRunner(
             if (!dryRun && plan.Verdicts.Any(v => !v.Keep))
             {
                 (question, var read) = await ProveAsync(question, plan, cancel);
-                // Whatever was pinned since the plan was made counts, too.
-                plan = RotatePlanner.Plan(question with { Pins = await _pins.ReadAsync(onDamaged, cancel) });
+                // Whatever was pinned since the plan was made counts, too, and the time that has passed.
+                question = question with { Pins = await _pins.ReadAsync(onDamaged, cancel), Now = time.GetUtcNow() };
+                plan = RotatePlanner.Plan(question);
+                if (!Counting(plan).All(p => read.Any(m => m.Point == p)))
+                {
+                    (question, read) = await ReadWholeAsync(question, cancel);
+                    plan = RotatePlanner.Plan(question);
+                }
+
                 await RemoveAsync(plan, read, cancel);
             }
 
@@ -164,15 +171,18 @@ public sealed class RotateRunner(
     private async Task<(RotationQuestion Question, IReadOnlyList<Manifest> Read)> ProveAsync(RotationQuestion question, RotationPlan plan, CancellationToken cancel)
     {
         var good = question.Points.LastOrDefault(p => question.Whole.Contains(p.Point));
-        var counts = plan.Verdicts.Where(v => !v.Keep || v.Point == good || plan.Consolidate.Contains(v.Point.Point)).ToDictionary(v => v.Point.Point, v => v.Point);
-        var disk = question.Points[0].Disk;
-        var read = await repository.ReadDiskAsync(disk, null, cancel, key => counts.ContainsKey(key.Point));
-        if (read.Count == counts.Count && read.All(m => RotationPoint.Of(m) == counts[m.Point]))
-        {
-            return (question, read);
-        }
+        var counting = Counting(plan).ToHashSet();
+        var counts = question.Points.Where(p => p == good || counting.Contains(p.Point)).ToDictionary(p => p.Point);
+        var read = await repository.ReadDiskAsync(question.Points[0].Disk, null, cancel, key => counts.ContainsKey(key.Point));
+        return read.Count == counts.Count && read.All(m => RotationPoint.Of(m) == counts[m.Point]) ? (question, read) : await ReadWholeAsync(question, cancel);
+    }
 
-        read = await repository.ReadDiskAsync(disk, null, cancel);
+    /// <summary>The points that a plan changes something about: their manifests must have been read.</summary>
+    private static IEnumerable<PointId> Counting(RotationPlan plan) => plan.Verdicts.Where(v => !v.Keep).Select(v => v.Point.Point).Concat(plan.Consolidate);
+
+    private async Task<(RotationQuestion Question, IReadOnlyList<Manifest> Read)> ReadWholeAsync(RotationQuestion question, CancellationToken cancel)
+    {
+        var read = await repository.ReadDiskAsync(question.Points[0].Disk, null, cancel);
         var points = read.Select(RotationPoint.Of).ToList();
         points.Sort(ByAge);
         var others = question.Whole.Except(question.Points.Select(p => p.Point)).ToHashSet();

@@ -300,7 +300,7 @@ internal sealed class World : IAsyncDisposable
                     Assert.True(_here.MayBeGone(point.Point), $"{operation}: {point.Point} is said to be removed here");
                     break;
                 default:
-                    var known = operation.Struck || result.Why!.Contains($"which was removed in {target.Store.Url}", StringComparison.Ordinal)
+                    var known = operation.Struck || result.Why!.Contains($"was removed in {target.Store.Url}", StringComparison.Ordinal)
                         || result.Why.Contains($"a collection in {target.Store.Url} is deleting", StringComparison.Ordinal);
                     Assert.True(known, $"{operation}: {point.Point}: {result.Why}");
                     break;

@@ -205,6 +205,31 @@ public abstract class CopyTests(string? secret) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_point_whose_base_is_removed_there_while_it_is_copied_is_taken_back()
+    {
+        await CopyAsync(_points[0].Point);
+        _site.OnChange = key =>
+        {
+            if (Keys.TryParseManifest(key)?.Point == _points[1].Point)
+            {
+                _site.OnChange = _ => { };
+                RemoveThereAsync(_points[0].Point).GetAwaiter().GetResult();
+            }
+        };
+        var result = Assert.Single(await CopyAsync(_points[1].Point));
+        Assert.Equal(CopyState.Failed, result.State);
+        Assert.Contains("was removed", result.Why, StringComparison.Ordinal);
+        Assert.Empty(await TherePointsAsync());
+    }
+
+    private async Task RemoveThereAsync(PointId point)
+    {
+        var there = await OpenThereAsync();
+        var manifest = await there.FindAsync(point, CancellationToken.None);
+        await new PointRemover(there, new Consolidator(there)).RemoveAsync([manifest], [manifest], IProgressReporter.None, CancellationToken.None);
+    }
+
+    [Fact]
     public async Task A_collection_that_a_copy_overtakes_before_it_deletes_leaves_all_alone()
     {
         await LeaveRipeAsync();

@@ -227,6 +227,31 @@ public sealed class RotateRunnerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_pin_that_ends_while_a_rotation_runs_lets_go_all_that_the_plan_names()
+    {
+        var (points, images) = await ChainAsync("disk", 6);
+        await PinAsync(points[1], TimeSpan.FromHours(1));
+        await new Catalogue(_test.Repository).WriteAsync(None);
+        _test.Store.OnRead = (key, _, _) =>
+        {
+            // What goes is read once more before it does.
+            if (key == points[2].Key)
+            {
+                _test.Store.OnRead = (_, _, _) => { };
+                _test.Time.Now += TimeSpan.FromHours(2);
+            }
+        };
+        var disk = Assert.Single(await RotateAsync(Rule(new LastRule(3))));
+        Assert.Null(disk.Error);
+        Assert.Equal([3, 4, 5], Kept(disk, points));
+        Assert.Equal(points[3..].Select(p => p.Point), (await _test.Repository.ReadDiskAsync(points[0].Disk.Key, e => throw e, None)).Select(m => m.Point));
+        foreach (var point in await _test.Repository.ReadDiskAsync(points[0].Disk.Key, e => throw e, None))
+        {
+            Assert.Equal(images[point.Point], await Images.ApplyAsync([], await _test.ExportFullAsync(point)));
+        }
+    }
+
+    [Fact]
     public async Task Rotating_one_more_disk_costs_no_more_than_27_requests()
     {
         async Task<int> RequestsAsync(int disks, int from)
