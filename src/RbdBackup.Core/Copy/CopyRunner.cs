@@ -3,7 +3,6 @@ using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
-using RbdBackup.Core.Rotate;
 using RbdBackup.Core.Sealing;
 using RbdBackup.Core.Verify;
 

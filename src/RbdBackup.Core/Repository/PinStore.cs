@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
 using RbdBackup.Core.Model;
-using RbdBackup.Core.Rotate;
 
 namespace RbdBackup.Core.Repository;
 

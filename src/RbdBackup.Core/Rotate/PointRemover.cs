@@ -48,21 +48,23 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
 
         var announced = await GarbageLists.AnnounceRemovalAsync(repository, drops, cancel);
         Checkpoints.Pass("prune.announced");
-        var pinned = await FindPinnedAsync(drops, cancel);
-        if (pinned is null)
+        try
         {
+            if (await FindPinnedAsync(drops, cancel) is { } pinned)
+            {
+                throw new RbdBackupException(
+                    ErrorKind.Refused, $"point {pinned.Point} of {pinned.Disk.Spec} was pinned while it was to be removed", "Nothing was removed; what is pinned stays, so run it again.");
+            }
+
             await RemoveAsync(drops, going, seen, progress, cancel);
         }
-
-        foreach (var key in announced)
+        finally
         {
-            await repository.Store.DeleteAsync(key, cancel);
-        }
-
-        if (pinned is not null)
-        {
-            throw new RbdBackupException(
-                ErrorKind.Refused, $"point {pinned.Point} of {pinned.Disk.Spec} was pinned while it was to be removed", "Nothing was removed; what is pinned stays, so run it again.");
+            // Also of a removal that was cancelled or failed: it voids no more, so nobody need wait for it.
+            foreach (var key in announced)
+            {
+                await repository.Store.DeleteAsync(key, CancellationToken.None);
+            }
         }
     }
 

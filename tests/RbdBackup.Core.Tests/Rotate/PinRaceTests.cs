@@ -68,6 +68,18 @@ public sealed class PinRaceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_removal_that_fails_holds_no_pin_up()
+    {
+        _point = await AddAsync();
+        _test.Store.OnChange = key => _ = Keys.TryParseAborted(key) is null ? 0 : throw new RbdBackupException(ErrorKind.Unavailable, "the store does not answer");
+        Assert.Equal(ErrorKind.Unavailable, (await Assert.ThrowsAsync<RbdBackupException>(PruneAsync)).Kind);
+        _test.Store.OnChange = _ => { };
+        Assert.Empty(await _test.KeysAsync(Keys.CollectingPrefix));
+        await PinAsync();
+        Assert.True(await IsThereAsync());
+    }
+
+    [Fact]
     public async Task Killed_at_any_change_a_removal_is_ended_by_the_same_one_or_leaves_a_point_that_is_pinned()
     {
         for (var n = 1; ; n++)

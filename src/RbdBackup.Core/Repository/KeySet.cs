@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace RbdBackup.Core.Rotate;
+namespace RbdBackup.Core.Repository;
 
 /// <summary>A set of keys that takes some thirty bytes for each, however long it is: of each, 128 bits of its SHA-256.</summary>
 internal sealed class KeySet

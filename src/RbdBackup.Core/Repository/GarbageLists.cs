@@ -1,9 +1,8 @@
 using System.Buffers;
 using System.Text.Json;
 using RbdBackup.Core.Model;
-using RbdBackup.Core.Repository;
 
-namespace RbdBackup.Core.Rotate;
+namespace RbdBackup.Core.Repository;
 
 /// <summary>
 /// What collections wrote down: lists of candidates, and announcements of what one is about to delete. Whoever wants to use an object that no manifest refers to takes
