@@ -17,6 +17,7 @@ internal sealed class TlsFront : IAsyncDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly X509Certificate2 _certificate;
     private readonly Uri _service;
+    private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
 
     public TlsFront(string service)
@@ -51,8 +52,11 @@ internal sealed class TlsFront : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _listener.Stop();
+        // Cancelled, not only stopped: a listener that stops between two calls answers the next one with another error each time.
+        await _stop.CancelAsync();
         await _running;
+        _listener.Dispose();
+        _stop.Dispose();
         _certificate.Dispose();
         File.Delete(CaFile);
     }
@@ -75,11 +79,11 @@ internal sealed class TlsFront : IAsyncDisposable
         {
             while (true)
             {
-                connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync()));
+                connections.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_stop.Token)));
                 Connections++;
             }
         }
-        catch (SocketException)
+        catch (OperationCanceledException)
         {
             // Stopped.
         }
