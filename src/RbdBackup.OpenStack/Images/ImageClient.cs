@@ -17,4 +17,11 @@ public sealed class ImageClient
         var call = new ServiceCall(HttpMethod.Get, $"/images/{ServiceCall.Part(id)}", $"showing the image {id}");
         return await _glance.GetAsync<GlanceImage>(call, null, cancel);
     }
+
+    /// <summary>The images that we may see, as they come.</summary>
+    /// <param name="name">Those of exactly this name; null for all.</param>
+    /// <param name="cancel">Ends the listing.</param>
+    public IAsyncEnumerable<GlanceImage> ListAsync(string? name, CancellationToken cancel) =>
+        _glance.ListAsync<GlanceImage>(
+            new(HttpMethod.Get, "/images", "listing images") { Query = new Dictionary<string, string?> { ["name"] = name } }, "images", image => image.Id, cancel);
 }
