@@ -162,18 +162,23 @@ public sealed partial class PointRepository
 
             // A chain that leads into itself would never end.
             found = chain.Count <= disks.Values.Sum(d => d.Count) + (known?.Count ?? 0) + 1 ? found : null;
-            if (found is null && await FindNewestAsync(chain[^1], cancel) is { } newer && newer.Revision > chain[^1].Revision)
+            // Where its base was pruned meanwhile, one of the points on it was made independent before: looked for twice, since a removal may end between the looks.
+            var revised = found is null ? await FindRevisedAsync(chain, cancel) : null;
+            if (found is null && revised is null)
             {
-                // Its base was pruned meanwhile, after it had been made independent.
-                chain[^1] = newer;
+                found = chain.TrueForAll(m => m.Point != wanted.Point) ? await ReadVoidedAsync(wanted, cancel) : null;
+                revised = found is null ? await FindRevisedAsync(chain, cancel) : null;
+            }
+
+            if (revised is { } from)
+            {
+                (chain, disks) = ([.. chain.Take(from.At), from.Newer], []);
                 continue;
             }
 
-            found ??= chain.TrueForAll(m => m.Point != wanted.Point) ? await ReadVoidedAsync(wanted, cancel) : null;
-            if (found is null && (await FindNewestAsync(point, cancel) ?? throw Removed(point)) is var top && top.Revision > chain[0].Revision)
+            if (found is null && await FindNewestAsync(point, cancel) is null)
             {
-                (chain, disks) = ([top], []);
-                continue;
+                throw Removed(point);
             }
 
             chain.Add(found ?? throw new RbdBackupException(
@@ -183,6 +188,20 @@ public sealed partial class PointRepository
 
         chain.Reverse();
         return chain;
+    }
+
+    /// <summary>The lowest point of a chain, given from its top, that has a newer revision than the one that was read; null where none has.</summary>
+    private async Task<(int At, Manifest Newer)?> FindRevisedAsync(List<Manifest> chain, CancellationToken cancel)
+    {
+        for (var at = chain.Count - 1; at >= 0; at--)
+        {
+            if (await FindNewestAsync(chain[at], cancel) is { } newest && newest.Revision > chain[at].Revision)
+            {
+                return (at, newest);
+            }
+        }
+
+        return null;
     }
 
     /// <summary>

@@ -18,17 +18,21 @@ public sealed class PruneRunner(PointRepository repository, PointRemover remover
     /// <exception cref="RbdBackupException">NotFound: there is no such point; Refused: see <see cref="PrunePlanner"/>.</exception>
     public async Task<PrunePlan> RunAsync(PruneAsk ask, Action<RbdBackupException> onDamaged, IProgressReporter progress, CancellationToken cancel)
     {
-        var points = new List<Manifest>();
-        await foreach (var manifest in repository.ReadAllAsync(Keys.PointsPrefix, onDamaged, cancel))
+        var points = await ReadAllAsync(onDamaged, cancel);
+        var known = points.Select(p => p.Point).ToHashSet();
+        var begun = await FindBegunAsync([.. ask.Points.Where(p => !known.Contains(p))], cancel);
+        if (ask.Points.Any(p => !known.Contains(p) && begun.TrueForAll(b => b.Point != p)))
         {
-            points.Add(manifest);
+            // Another removal ended since they were read: what stood on its points is independent now, and was not then.
+            points = await ReadAllAsync(onDamaged, cancel);
+            known = [.. points.Select(p => p.Point)];
         }
 
-        var known = points.Select(p => p.Point).ToHashSet();
-        points.AddRange(await FindBegunAsync([.. ask.Points.Where(p => !known.Contains(p))], cancel));
+        points.AddRange(begun.Where(b => !known.Contains(b.Point)));
+        var asked = points.Select(p => p.Point).Intersect(ask.Points).ToHashSet();
         var pins = await new PinStore(repository).ReadAsync(onDamaged, cancel);
         var running = await RunningPlans.BasesAsync(repository, known, onDamaged, cancel);
-        var plan = PrunePlanner.Plan(new PruneQuestion(points, ask.Points.ToHashSet(), running, ask.Force, ask.Consolidate)
+        var plan = PrunePlanner.Plan(new PruneQuestion(points, asked, running, ask.Force, ask.Consolidate)
         {
             // The pin of a point that was voided already came too late.
             Pins = pins.Where(p => known.Contains(p.Key)).ToDictionary(),
@@ -48,6 +52,9 @@ public sealed class PruneRunner(PointRepository repository, PointRemover remover
         await remover.RemoveAsync(plan.Drops, points, progress, cancel);
         return plan;
     }
+
+    private async Task<List<Manifest>> ReadAllAsync(Action<RbdBackupException> onDamaged, CancellationToken cancel) =>
+        await repository.ReadAllAsync(Keys.PointsPrefix, onDamaged, cancel).ToListAsync(cancel);
 
     /// <summary>
     /// A point that an earlier prune voided is gone already, and no mistake: that prune may have been killed before it had removed all. Then its manifests are found here,

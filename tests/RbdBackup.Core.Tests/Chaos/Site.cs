@@ -79,6 +79,18 @@ internal sealed class Site : IAsyncDisposable
         }
     }
 
+    /// <summary>A pin is about to be put, which may die right after it did: it counts then, and ends what was there before.</summary>
+    public void MayShorten(PointId point, DateTimeOffset until)
+    {
+        lock (_lock)
+        {
+            if (_pinned.TryGetValue(point, out var other) && until < other)
+            {
+                _pinned[point] = until;
+            }
+        }
+    }
+
     public void Unpin(PointId point)
     {
         lock (_lock)

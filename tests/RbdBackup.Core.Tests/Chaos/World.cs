@@ -320,7 +320,9 @@ internal sealed class World : IAsyncDisposable
         {
             try
             {
-                var pin = await pins.PutAsync(point, _time.Now.AddDays(operation.Random.Next(5, 30)), "a test", "root", operation.Cancel);
+                var until = _time.Now.AddDays(operation.Random.Next(5, 30));
+                site.MayShorten(point.Point, until);
+                var pin = await pins.PutAsync(point, until, "a test", "root", operation.Cancel);
                 site.Pin(point.Point, pin.Until!.Value);
             }
             catch (RbdBackupException e) when (e.Kind == ErrorKind.Busy)
