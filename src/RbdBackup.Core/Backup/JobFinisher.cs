@@ -30,9 +30,9 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
                 await ReleaseAsync(info.Spec, job, manifest, cancel);
                 found.Answered = job.RequestKeys.Intersect(ask.RequestKeys).Any() ? manifest : found.Answered;
             }
-            else if (IsOver(job, info))
+            else if (IsOver(job, info) || await IsVoidAsync(info.Spec, job, cancel))
             {
-                await GiveUpAsync(info.Spec, job, JobState.Failed, job.LastError ?? "its snapshot is gone, or it is too old", cancel);
+                await GiveUpAsync(info.Spec, job, JobState.Failed, job.LastError ?? "its snapshot is gone, or it is too old, or it was given up before", cancel);
             }
             else if (Answers(job, ask) && found.Resume is null)
             {
@@ -102,6 +102,10 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
     private bool IsOver(JobRecord job, ImageInfo info) =>
         job.Tries >= options.MaxTries || time.GetUtcNow() - job.Created > options.Deadline
         || (job.SnapshotId is not null && info.Snapshots.All(s => s.Id != job.SnapshotId));
+
+    /// <summary>True where somebody began to give it up, and died before the record said so.</summary>
+    private async Task<bool> IsVoidAsync(ImageSpec spec, JobRecord job, CancellationToken cancel) =>
+        await repository.Store.StatAsync(Keys.Aborted(Keys.Disk(cluster.Fsid, spec), job.Point), cancel) is not null;
 
     private static bool Answers(JobRecord job, BackupAsk ask) =>
         job.Full == ask.Full && job.OwnSnapshot == (ask.Snapshot is null) && (ask.Snapshot is null || job.SnapshotName == ask.Snapshot);

@@ -10,7 +10,7 @@ public sealed class ChaosTests
 
     // 'make soak' with its 10,000 histories runs 1,000 rounds; RBDBACKUP_CHAOS=SEED is one world that failed, FIRST-LAST are several.
     private static int Worlds =>
-        Math.Max(2, (int.Parse(Environment.GetEnvironmentVariable("RBDBACKUP_HISTORIES") ?? "0", CultureInfo.InvariantCulture) / 10 + RoundsOfOne - 1) / RoundsOfOne);
+        Math.Max(4, (int.Parse(Environment.GetEnvironmentVariable("RBDBACKUP_HISTORIES") ?? "0", CultureInfo.InvariantCulture) / 10 + RoundsOfOne - 1) / RoundsOfOne);
 
     [Fact]
     public async Task Whatever_runs_at_the_same_time_and_dies_in_the_middle_no_point_is_lost_and_nothing_is_left()
