@@ -46,6 +46,8 @@ public static class Keys
     /// <summary>Where a sealed repository's key slots are.</summary>
     public const string KeysPrefix = "keys/";
 
+    private const string RotatingPrefix = $"{KeysPrefix}rotating.";
+
     /// <summary>Where the results of verifications are.</summary>
     public const string VerifiedPrefix = "verified/";
 
@@ -214,6 +216,12 @@ public static class Keys
 
     /// <summary>The prefix of <see cref="OlderMaster"/>: of several, that counts which the next one opens.</summary>
     public static string OlderMasters(int generation) => $"{KeysPrefix}older.{generation:D5}.";
+
+    /// <summary>Says that a new master key is being made.</summary>
+    public static string Rotating(DateTimeOffset since, AttemptId attempt) => Timed(RotatingPrefix, since, attempt);
+
+    /// <summary>Since when a new master key is being made; null where the key says no such thing.</summary>
+    public static DateTimeOffset? TryParseRotating(string key) => TimeOf(RotatingPrefix, key);
 
     /// <summary>The wrapped key of an attempt; an object for each generation of the master key.</summary>
     /// <param name="point">The point whose segments the attempt wrote.</param>

@@ -79,7 +79,18 @@ public sealed class KeyManager
     /// <exception cref="RbdBackupException">Refused: there are other slots; Busy: somebody else rotates.</exception>
     public async Task<RotationResult> RotateAsync(bool loseSlots, IProgressReporter progress, CancellationToken cancel)
     {
-        await _keyring.LoadAsync(cancel);
+        await using (var turn = await RotationTurn.TakeAsync(_repository, _keyring.Store, cancel))
+        {
+            await _keyring.LoadAsync(cancel);
+            await RefuseToLoseAsync(loseSlots, cancel);
+            await AdvanceAsync(turn, cancel);
+        }
+
+        return await RewrapAsync(progress, cancel);
+    }
+
+    private async Task RefuseToLoseAsync(bool loseSlots, CancellationToken cancel)
+    {
         var others = (await _keyring.ReadSlotsAsync(cancel)).Where(s => s.Slot.Slot != Current.Slot && s.Slot.Generation == Current.Generation).Select(s => s.Slot.Slot).Distinct().ToList();
         if (others.Count > 0 && !loseSlots)
         {
@@ -87,9 +98,6 @@ public sealed class KeyManager
                 ErrorKind.Refused, $"the secrets of slots {string.Join(", ", others)} are not here, so that they can't get the new master key",
                 "Give --lose-slots to remove them, and add their keys again afterwards ('rbdbackup key add').");
         }
-
-        await AdvanceAsync(cancel);
-        return await RewrapAsync(progress, cancel);
     }
 
     /// <summary>
@@ -145,7 +153,7 @@ public sealed class KeyManager
     }
 
     /// <summary>The new master key: the older one under it first, then the slot, which is the commit.</summary>
-    private async Task AdvanceAsync(CancellationToken cancel)
+    private async Task AdvanceAsync(RotationTurn turn, CancellationToken cancel)
     {
         var (generation, master) = _keyring.Current;
         var (slot, next) = (Current, Aead.NewKey());
@@ -158,13 +166,8 @@ public sealed class KeyManager
         var json = new ReadOnlySequence<byte>(JsonSerializer.SerializeToUtf8Bytes(older, KeysJson.Default.OlderMaster));
         await _keyring.Store.PutAsync(Keys.OlderMaster(generation, AttemptId.New()), json, cancel);
         Checkpoints.Pass("key.older");
-        var made = await Keyring.PutSlotAsync(_keyring.Store, _keyring.Remake(slot.Slot, slot.Label, generation + 1, next, _repository.Now), cancel);
+        turn.Confirm();
+        await Keyring.PutSlotAsync(_keyring.Store, _keyring.Remake(slot.Slot, slot.Label, generation + 1, next, _repository.Now), cancel);
         Checkpoints.Pass("key.slot");
-        if ((await _keyring.ReadSlotsAsync(cancel)).Any(s => s.Slot.Generation > generation && s.Key != made))
-        {
-            // Two master keys of one generation would each seal what the other can't open. Nothing was sealed with ours yet; the other gives way too, or was first.
-            await _keyring.Store.DeleteAsync(made, cancel);
-            throw new RbdBackupException(ErrorKind.Busy, "somebody else rotates the master key at the same time", "Wait until that is done; 'rbdbackup key list' shows the generation.");
-        }
     }
 }

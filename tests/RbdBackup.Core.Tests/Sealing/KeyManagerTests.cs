@@ -157,6 +157,39 @@ public sealed class KeyManagerTests : IAsyncLifetime
         Assert.Equal(_image, await ReadAsync(await _test.OpenAgainAsync(TestRepository.Secret)));
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public async Task A_rotation_that_another_one_overtook_shows_no_key_that_it_takes_back(int step)
+    {
+        // Of two slots that open, chance says which one is read first.
+        for (var n = 0; n < 8; n++)
+        {
+            var slow = new KeyManager(await _test.OpenAgainAsync(TestRepository.Secret));
+            AtChange(1, m => m.RotateAsync(false, IProgressReporter.None, None), () => AtChange(step - 1, m => m.RewrapAsync(IProgressReporter.None, None), () => { }));
+            var error = await Record.ExceptionAsync(() => slow.RotateAsync(false, IProgressReporter.None, None));
+            _test.Store.OnChange = _ => { };
+            Assert.True(error is null or RbdBackupException { Kind: ErrorKind.Busy }, $"{error}");
+            Assert.Equal(_image, await ReadAsync(await _test.OpenAgainAsync(TestRepository.Secret)));
+        }
+    }
+
+    [Fact]
+    public async Task A_rotation_that_died_keeps_others_waiting_for_a_quarter_of_an_hour_and_no_longer()
+    {
+        _test.Store.DieAt(2);
+        await Assert.ThrowsAsync<KilledException>(() => Manager.RotateAsync(false, IProgressReporter.None, None));
+        _test.Store.OnChange = _ => { };
+        var busy = await Assert.ThrowsAsync<RbdBackupException>(() => Manager.RotateAsync(false, IProgressReporter.None, None));
+        Assert.Equal(ErrorKind.Busy, busy.Kind);
+
+        _test.Time.Now += TimeSpan.FromMinutes(16);
+        await Manager.RotateAsync(false, IProgressReporter.None, None);
+        Assert.Equal(_image, await ReadAsync(await _test.OpenAgainAsync(TestRepository.Secret)));
+        Assert.DoesNotContain(await _test.KeysAsync(Keys.KeysPrefix), k => Keys.TryParseRotating(k) is not null);
+    }
+
     [Fact]
     public async Task A_wrap_that_somebody_put_there_makes_no_other_garbage()
     {
@@ -174,6 +207,21 @@ public sealed class KeyManagerTests : IAsyncLifetime
         await _test.Store.DeleteAsync(Keys.Manifest(_point.Disk.Key, _point.Point, 1, _point.Attempt, _point.Kind, _point.StoredBytes), None);
         await CollectAsync();
         Assert.Empty(await _test.KeysAsync("data/"));
+    }
+
+    /// <summary>Lets somebody else who opened the repository do something right before the n-th change from now on.</summary>
+    private void AtChange(int n, Func<KeyManager, Task> act, Action then)
+    {
+        var left = n;
+        _test.Store.OnChange = _ =>
+        {
+            if (--left == 0)
+            {
+                _test.Store.OnChange = _ => { };
+                act(new KeyManager(_test.OpenAgainAsync(TestRepository.Secret).GetAwaiter().GetResult())).GetAwaiter().GetResult();
+                then();
+            }
+        };
     }
 
     private async Task CollectAsync()
