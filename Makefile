@@ -43,9 +43,8 @@ openstack: ## start OpenStack on this machine as well, and show that it works
 	@devstack/mini/mini up openstack
 	@devstack/mini/check-openstack
 
-test-openstack: openstack ## the tests that need OpenStack; it stays up (make mini-down)
-	@$(DOTNET) build tests/RbdBackup.OpenStack.Tests --configuration Release --nologo --verbosity quiet -clp:NoSummary
-	@eval "$$(devstack/mini/mini env)" && $(DOTNET) test tests/RbdBackup.OpenStack.Tests --configuration Release --no-build --nologo --filter Needs=OpenStack
+test-openstack: ## only the tests that need OpenStack
+	@tests/run openstack
 
 format: ## put the code into its form
 	@$(DOTNET) format RbdBackup.sln
