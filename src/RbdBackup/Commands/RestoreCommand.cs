@@ -15,14 +15,29 @@ internal static class RestoreCommand
     private static readonly Option<bool> LoseSnapshots = new("--lose-snapshots") { Description = "Replaces an image although it has snapshots of others; they go to the trash with it." };
     private static readonly Option<string?> Undo = new("--undo") { Description = "Brings back the image pool/name that the last restore replaced." };
 
-    public static Command Create() => new Command("restore", "Gives a restore point back as an image.") { Point, To, Replace, LoseSnapshots, Undo }.Runs(RunAsync);
+    public static Command Create()
+    {
+        var command = new Command("restore", "Gives a restore point back as an image, or all images of the repository.") { Point, To, Replace, LoseSnapshots, Undo };
+        foreach (var option in RestoreAllCommand.Options)
+        {
+            command.Add(option);
+        }
+
+        return command.Runs(RunAsync);
+    }
 
     private static async Task RunAsync(CommandContext context, CancellationToken cancel)
     {
         var (point, undo) = (context.Get(Point), context.Get(Undo));
-        if ((point is null) == (undo is null))
+        if (new[] { point is not null, undo is not null, context.Get(RestoreAllCommand.All) }.Count(given => given) != 1)
         {
-            throw new RbdBackupException(ErrorKind.Usage, "restore needs either a POINT or --undo IMAGE", "'rbdbackup list' shows the points.");
+            throw new RbdBackupException(ErrorKind.Usage, "restore needs a POINT, --undo IMAGE or --all, one of them", "'rbdbackup list' shows the points.");
+        }
+
+        if (context.Get(RestoreAllCommand.All))
+        {
+            await RestoreAllCommand.RunAsync(context, context.Get(Replace), cancel);
+            return;
         }
 
         var services = Services.Of(context);
