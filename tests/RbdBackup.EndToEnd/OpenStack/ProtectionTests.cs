@@ -153,7 +153,6 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
             await tenant.Cloud.Compute.DeleteServerAsync(server.Id, default);
             await CoversAsync(worker);
             await Tenant.UntilAsync("its disks' end", async () => !(await Tool.RbdAsync("ls", "vms")).Contains(server.Id, StringComparison.Ordinal));
-            await tenant.DisposeAsync();
         }
         finally
         {
