@@ -9,6 +9,7 @@ internal static class AllCommands
     [
         BackupCommand.Create(),
         RestoreCommand.Create(),
+        ReportCommand.Create(),
         RollbackCommand.Create(),
         ListCommand.Create(),
         ListCommand.CreateShow(),
