@@ -18,6 +18,7 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         Restore = Bind<RestoreSettings>(),
         Rotation = Bind<RotationSettings>(),
         Jobs = Bind<JobsSettings>(),
+        Sweep = Bind<SweepSettings>(),
         Notifications = Bind<NotificationsSettings>(),
         Tenants = Bind<TenantsSettings>(),
         Http = Bind<HttpSettings>(),

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using RbdBackup.Composition;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -13,20 +12,20 @@ using RbdBackup.Worker;
 namespace RbdBackup.Tenants;
 
 /// <summary>The part of a worker that asks Nova and Cinder what tenants want.</summary>
-internal sealed partial class TenantHouse : IDisposable
+internal sealed partial class TenantHouse
 {
-    private readonly OpenStackCloud _cloud;
     private readonly ProjectGate _gate;
     private readonly StatusWriter? _status;
     private readonly CloudReconciler _reconciler;
     private readonly TenantIntake _intake;
     private readonly ILogger _log;
 
-    private TenantHouse(
+    /// <summary>Builds it; nothing is sent yet.</summary>
+    public TenantHouse(
         OpenStackCloud cloud, RbdBackupSettings settings, IImageCluster cluster, IStateStore state, MeaningOptions words,
         Func<BackupRequest, CancellationToken, Task> ask, ILoggerFactory loggers, TimeProvider time)
     {
-        (_cloud, _log) = (cloud, loggers.CreateLogger<TenantHouse>());
+        _log = loggers.CreateLogger<TenantHouse>();
         _gate = new ProjectGate(cloud.Identity, settings.Tenants, time);
         var (members, records) = (new Members(state), new TenantRecords(state, time));
         var planner = new CoveragePlanner(words, settings.Policies, new VolumePools(settings.Ceph.VolumesPool, settings.Tenants.VolumePools));
@@ -38,14 +37,6 @@ internal sealed partial class TenantHouse : IDisposable
             cloud, cluster, state, planner, words, live, members, records, keeper, settings.Tenants.ReconcileInterval, time, loggers.CreateLogger<CloudReconciler>());
         _intake = new TenantIntake(words, members, records, keeper, _reconciler.Wake, loggers.CreateLogger<TenantIntake>());
     }
-
-    /// <summary>Opens it; null where nothing says how to log in, or where the cloud is not to be asked. Nothing is sent yet.</summary>
-    public static TenantHouse? Open(
-        RbdBackupSettings settings, IImageCluster cluster, IStateStore state, MeaningOptions words, Func<BackupRequest, CancellationToken, Task> ask, ILoggerFactory loggers,
-        TimeProvider time) =>
-        settings.Keystone.AuthType is null || !settings.Tenants.AskCloud
-            ? null
-            : new TenantHouse(CloudAccess.Open(settings, loggers.CreateLogger<OpenStackCloud>()), settings, cluster, state, words, ask, loggers, time);
 
     /// <summary>Handles one notification.</summary>
     public Task HandleAsync(NotificationDelivery delivery, CancellationToken stop) => _intake.HandleAsync(delivery, stop);
@@ -76,9 +67,6 @@ internal sealed partial class TenantHouse : IDisposable
 
     /// <summary>A backup failed.</summary>
     public void Failed(ImageSpec image, ErrorKind kind) => _status?.Failed(image, kind);
-
-    /// <inheritdoc/>
-    public void Dispose() => _cloud.Dispose();
 
     [LoggerMessage(4110, LogLevel.Warning, "the scheduled backup of {Image} is refused to project {Project}: {Why}")]
     private partial void LogRefused(ImageSpec image, string project, string why);
