@@ -29,6 +29,7 @@ internal static class AllCommands
         WorkerCommand.CreateSchedule(),
         JobsCommand.Create(),
         SweepCommand.Create(),
+        UnprotectCommand.Create(),
         RepoCommand.Create(),
         ConfigCommand.Create(),
     ];
