@@ -1,4 +1,5 @@
 using RbdBackup.Ceph.Handles;
+using RbdBackup.Ceph.Native;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
@@ -33,6 +34,24 @@ internal sealed class RadosLease : ILease
     /// <inheritdoc/>
     public async Task UpdateAsync(IReadOnlyDictionary<string, byte[]> set, IReadOnlyCollection<string> remove, CancellationToken cancel)
     {
+        await OperateAsync(
+            operation =>
+            {
+                Omap.Set(operation, set);
+                Omap.Remove(operation, remove);
+            },
+            cancel);
+    }
+
+    /// <inheritdoc/>
+    public async Task DeleteAsync(CancellationToken cancel)
+    {
+        await OperateAsync(Rados.rados_write_op_remove, cancel);
+        await _lost.CancelAsync();
+    }
+
+    private async Task OperateAsync(Action<WriteOpHandle> compose, CancellationToken cancel)
+    {
         ObjectDisposedException.ThrowIf(_ended.IsCancellationRequested, this);
         if (_lost.IsCancellationRequested)
         {
@@ -41,19 +60,19 @@ internal sealed class RadosLease : ILease
 
         try
         {
-            await _store.OperateAsync(Name, Compose, cancel);
+            await _store.OperateAsync(
+                Name,
+                operation =>
+                {
+                    _lock.Assert(operation);
+                    compose(operation);
+                },
+                cancel);
         }
         catch (CephException e) when (e.Kind == ErrorKind.Busy)
         {
             await _lost.CancelAsync();
             throw LeaseLost(e);
-        }
-
-        void Compose(WriteOpHandle operation)
-        {
-            _lock.Assert(operation);
-            Omap.Set(operation, set);
-            Omap.Remove(operation, remove);
         }
     }
 

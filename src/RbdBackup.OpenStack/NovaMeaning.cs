@@ -40,6 +40,9 @@ internal static class NovaMeaning
                 : new Ignored("its metadata is no object of strings", origin);
     }
 
+    /// <summary>True while Nova does something to the server: what comes of it, another message says.</summary>
+    internal static bool IsAtWork(Notification n) => State.Of(n.Payload, n.Format == NotificationFormat.NovaLegacy).Task is not null;
+
     private static ReleaseReason? Release(string action) => action switch
     {
         "delete.start" or "force_delete.start" => ReleaseReason.Deleting,
@@ -47,7 +50,9 @@ internal static class NovaMeaning
         // Twice: at the first sign, and again in case that a backup began in between.
         "rebuild_scheduled" or "rebuild.start" => ReleaseReason.Rebuilding,
         "shelve_offload.start" => ReleaseReason.ShelveOffloading,
-        "resize_prep.start" or "resize.start" => ReleaseReason.Resizing,
+
+        // A revert removes disks at the place that the server had moved to.
+        "resize_prep.start" or "resize.start" or "resize_revert.start" => ReleaseReason.Resizing,
         _ => null,
     };
 
@@ -61,6 +66,7 @@ internal static class NovaMeaning
     private static string Versioned(string action) => action switch
     {
         "resize.prep.start" => "resize_prep.start",
+        "resize.revert.start" => "resize_revert.start",
         "rebuild.scheduled" => "rebuild_scheduled",
         _ => action,
     };

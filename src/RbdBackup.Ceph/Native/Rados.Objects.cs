@@ -31,6 +31,10 @@ internal static unsafe partial class Rados
     [LibraryImport(Library)]
     internal static partial void rados_write_op_omap_rm_keys2(WriteOpHandle operation, byte** keys, nuint* keyLengths, nuint count);
 
+    /// <summary>Implements: <c>void rados_write_op_remove(rados_write_op_t write_op)</c></summary>
+    [LibraryImport(Library)]
+    internal static partial void rados_write_op_remove(WriteOpHandle operation);
+
     /// <summary>Implements: <c>int rados_write_op_operate2(rados_write_op_t write_op, rados_ioctx_t io, const char *oid, struct timespec
     /// *mtime, int flags)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]

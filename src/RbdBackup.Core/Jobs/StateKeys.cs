@@ -8,6 +8,9 @@ public static class StateKeys
     /// <summary>The record that binds a restored image to its point.</summary>
     public const string Binding = "binding";
 
+    /// <summary>The record that keeps our snapshots off an image for a while (<see cref="DiskHold"/>).</summary>
+    public const string Hold = "hold";
+
     private const string ImagePrefix = "image.";
     private const string JobPrefix = "job.";
     private const string CancelPrefix = "cancel.";
@@ -31,6 +34,13 @@ public static class StateKeys
 
     /// <summary>The state object of a policy's schedule.</summary>
     public static string Schedule(string policy) => $"schedule.{Uri.EscapeDataString(policy)}";
+
+    /// <summary>The lease of whoever compares all of the cloud with what is protected.</summary>
+    public const string Tenants = "tenants";
+
+    /// <summary>The state object with what servers, volumes and snapshots asked for, those whose ids begin alike.</summary>
+    /// <param name="id">The id; a UUID in its usual form.</param>
+    public static string TenantsOf(string id) => $"{Tenants}.{id[..2]}";
 
     /// <summary>A job's record.</summary>
     public static string Job(PointId point) => $"{JobPrefix}{point}";

@@ -37,4 +37,8 @@ public interface ILease : IAsyncDisposable
     /// <summary>Sets records and removes others in one operation that asserts the lease.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Busy"/>: the lease is lost.</exception>
     Task UpdateAsync(IReadOnlyDictionary<string, byte[]> set, IReadOnlyCollection<string> remove, CancellationToken cancel);
+
+    /// <summary>Removes the object, with all its records and this lease, which is lost then, in one operation that asserts the lease.</summary>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Busy"/>: the lease is lost.</exception>
+    Task DeleteAsync(CancellationToken cancel);
 }

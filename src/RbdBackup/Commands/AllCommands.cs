@@ -9,6 +9,7 @@ internal static class AllCommands
     [
         BackupCommand.Create(),
         RestoreCommand.Create(),
+        ReportCommand.Create(),
         RollbackCommand.Create(),
         ListCommand.Create(),
         ListCommand.CreateShow(),
@@ -27,6 +28,8 @@ internal static class AllCommands
         WorkerCommand.Create(),
         WorkerCommand.CreateSchedule(),
         JobsCommand.Create(),
+        SweepCommand.Create(),
+        UnprotectCommand.Create(),
         RepoCommand.Create(),
         ConfigCommand.Create(),
     ];

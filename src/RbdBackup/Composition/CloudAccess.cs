@@ -18,6 +18,10 @@ internal static class CloudAccess
             "Set [keystone] auth_type or cloud, or OS_CLOUD, or OS_AUTH_URL and what goes with it.")
         : new OpenStackCloud(new CloudOptions { Keystone = Keystone(settings.Keystone), CaFile = settings.Keystone.Cafile }, logger);
 
+    /// <summary>The same for a worker; null where nothing says how to log in, or where the cloud is not to be asked.</summary>
+    public static OpenStackCloud? OpenToAsk(RbdBackupSettings settings, ILogger logger) =>
+        settings.Keystone.AuthType is null || !settings.Tenants.AskCloud ? null : Open(settings, logger);
+
     /// <summary>What the way to log in does not need is left out: it may be set for another one.</summary>
     public static KeystoneOptions Keystone(KeystoneSettings keystone) => new()
     {

@@ -36,8 +36,14 @@ public sealed record RbdBackupSettings
     /// <summary>Section <c>[jobs]</c>.</summary>
     public required JobsSettings Jobs { get; init; }
 
+    /// <summary>Section <c>[sweep]</c>.</summary>
+    public required SweepSettings Sweep { get; init; }
+
     /// <summary>Section <c>[notifications]</c>.</summary>
     public required NotificationsSettings Notifications { get; init; }
+
+    /// <summary>Section <c>[tenants]</c>.</summary>
+    public required TenantsSettings Tenants { get; init; }
 
     /// <summary>Section <c>[http]</c>.</summary>
     public required HttpSettings Http { get; init; }

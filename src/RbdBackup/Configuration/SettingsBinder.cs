@@ -18,7 +18,9 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         Restore = Bind<RestoreSettings>(),
         Rotation = Bind<RotationSettings>(),
         Jobs = Bind<JobsSettings>(),
+        Sweep = Bind<SweepSettings>(),
         Notifications = Bind<NotificationsSettings>(),
+        Tenants = Bind<TenantsSettings>(),
         Http = Bind<HttpSettings>(),
         Policies = values.PolicyNames.ToDictionary(n => n, n => Bind<PolicySettings>($"policy:{n}")),
     };

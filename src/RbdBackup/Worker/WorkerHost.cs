@@ -7,12 +7,14 @@ using RbdBackup.Core.Repository;
 using RbdBackup.Core.Verify;
 using RbdBackup.Messaging;
 using RbdBackup.Observe;
+using RbdBackup.OpenStack.Cloud;
+using RbdBackup.Tenants;
 
 namespace RbdBackup.Worker;
 
 /// <summary>
 /// The worker's house: requests come in at <see cref="JobIntake"/>, notifications at <see cref="NotificationIntake"/> and <see cref="ReleaseIntake"/>, the
-/// hour at <see cref="Scheduler"/>, what others left at <see cref="Reconciler"/>; all work goes through the <see cref="Dispatcher"/>.
+/// hour at <see cref="Scheduler"/>, what others left at <see cref="Reconciler"/> and <see cref="Sweeper"/>; all work goes through the <see cref="Dispatcher"/>.
 /// </summary>
 internal sealed class WorkerHost(CommandContext context)
 {
@@ -28,28 +30,39 @@ internal sealed class WorkerHost(CommandContext context)
         await using var repository = await services.OpenRepositoryAsync(create: true, stop);
         await using var cluster = await services.ConnectAsync(stop);
         await using var state = services.OpenState(cluster);
-        var runner = services.Backup(cluster, state, repository, services.Throttle());
-        using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, time, Log<Dispatcher>());
+        var meaning = NotificationIntake.Meaning(settings);
+        using var cloud = CloudAccess.OpenToAsk(settings, Log<OpenStackCloud>());
+        var activity = cloud is null ? null : new CloudActivity(cloud, meaning, time, Log<CloudActivity>());
+        var runner = services.Backup(cluster, state, repository, services.Throttle(), activity);
         await using var queue = QueueFactory.Open(settings, context.Loggers, time);
+        var tenants = cloud is null ? null : new TenantHouse(cloud, settings, cluster, state, meaning, queue.PublishAsync, context.Loggers, time);
+        using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, time, Log<Dispatcher>(), tenants);
         var listeners = urls.Select(u => new NotificationListener(u, QueueFactory.Options(settings), time, Log<NotificationListener>())).ToList();
 
-        var meaning = NotificationIntake.Meaning(settings);
         var jobs = new JobIntake(cluster, state, dispatcher, Log<JobIntake>());
         var notifications = new NotificationIntake(settings, meaning, new Members(state), queue, time, Log<NotificationIntake>());
-        var releases = new ReleaseIntake(cluster, state, meaning, services.Naming, metrics, time, Log<ReleaseIntake>());
+        var releases = new ReleaseIntake(cluster, services.Releaser(cluster, state), meaning, metrics, time, Log<ReleaseIntake>());
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
-        var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>());
+        var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), tenants is null ? null : tenants.MayAskAsync);
+        var sweeper = new Sweeper(services.Sweep(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
+        if (tenants is null)
+        {
+            context.Note("Nova and Cinder are not asked ([keystone] says nothing, or [tenants] ask_cloud = false): what notifications say is believed, and what they miss is missed");
+        }
+
         context.Note($"worker {Services.Holder} is up; health and metrics at {endpoint.Address}");
 
         await UntilStoppedAsync(
             [
                 t => queue.RunAsync(jobs.HandleAsync, settings.Jobs.Concurrency, t),
-                .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(notifications.HandleAsync, releases.HandleAsync, t))),
+                .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(tenants is null ? notifications.HandleAsync : tenants.HandleAsync, releases.HandleAsync, t))),
+                .. tenants?.Parts(() => listeners.SelectMany(l => l.Status)) ?? [],
                 reconciler.RunAsync,
                 scheduler.RunAsync,
-                t => WatchCatalogueAsync(repository, metrics, t),
+                sweeper.RunAsync,
+                t => WatchCatalogueAsync(repository, metrics, tenants, t),
             ],
             stop);
     }
@@ -77,13 +90,14 @@ internal sealed class WorkerHost(CommandContext context)
     }
 
     /// <summary>Reads the catalogue now and then: points that other workers and commands made count for the age of the last good one.</summary>
-    private async Task WatchCatalogueAsync(PointRepository repository, WorkerMetrics metrics, CancellationToken stop)
+    private async Task WatchCatalogueAsync(PointRepository repository, WorkerMetrics metrics, TenantHouse? tenants, CancellationToken stop)
     {
         using var timer = new PeriodicTimer(CatalogueInterval, context.Time);
         do
         {
             try
             {
+                var from = context.Time.GetUtcNow();
                 var (verified, points) = (await VerifiedResults.ReadAsync(repository, null, stop), new List<(Manifest, VerifiedState?)>());
                 await foreach (var manifest in repository.ReadNewestAsync(stop))
                 {
@@ -92,6 +106,7 @@ internal sealed class WorkerHost(CommandContext context)
                 }
 
                 metrics.Verified(points);
+                tenants?.Saw(points.Select(p => p.Item1), from);
             }
             catch (RbdBackupException e) when (e.IsTransient)
             {

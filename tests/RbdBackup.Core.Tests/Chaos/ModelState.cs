@@ -82,6 +82,8 @@ internal sealed class ModelState(Turns turns) : IStateStore
         public Task UpdateAsync(IReadOnlyDictionary<string, byte[]> set, IReadOnlyCollection<string> remove, CancellationToken cancel) =>
             state.UpdateAsync(name, set, remove);
 
+        public Task DeleteAsync(CancellationToken cancel) => throw new NotSupportedException();
+
         public ValueTask DisposeAsync()
         {
             lock (state._lock)

@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using RabbitMQ.Client;
 
 namespace RbdBackup.EndToEnd.Worker;
@@ -32,6 +34,9 @@ internal sealed class WorkerProcess : IAsyncDisposable
     [
         $"ceph.user={Mini.WorkerUser}", $"ceph.state_namespace={name}", "ceph.lease_duration=5s", $"notifications.queue_prefix={name}", $"notifications.exchanges={name}.nova, {name}.cinder",
         $"notifications.transport_url={Mini.AmqpUrl.Replace("amqp:", "rabbit:", StringComparison.Ordinal)}", "http.port=0",
+
+        // Forged messages are what most tests are made of.
+        "tenants.ask_cloud=false",
         "repository.segment_size=1MiB", "repository.frame_size=64KiB", "repository.uploads=1",
     ];
 
@@ -47,7 +52,8 @@ internal sealed class WorkerProcess : IAsyncDisposable
         return worker;
     }
 
-    private string Log
+    /// <summary>What it has logged.</summary>
+    public string Log
     {
         get
         {
@@ -101,6 +107,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
         var old = message["payload"]![from]!.GetValue<string>();
         message = JsonNode.Parse(message.ToJsonString().Replace(old, to, StringComparison.Ordinal))!;
         message["message_id"] = Guid.NewGuid().ToString();
+        message["timestamp"] = DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm:ss.ffffff");
         message["_context_request_id"] = $"req-{Guid.NewGuid()}";
         change?.Invoke(message["payload"]!);
         envelope["oslo.message"] = message.ToJsonString();
@@ -110,6 +117,16 @@ internal sealed class WorkerProcess : IAsyncDisposable
     /// <summary>Nova's message that a server's metadata names a policy.</summary>
     public static byte[] Policy(string server, string policy) => Message(
         "nova-legacy-compute.instance.update.2.json", "instance_id", server, p => p["metadata"] = new JsonObject { ["backup_policy"] = policy });
+
+    /// <summary>The value of a metric without labels, or the sum over all labels; 0 where it has none yet.</summary>
+    public async Task<double> MetricAsync(string name)
+    {
+        var address = Regex.Match(Log, "health and metrics at (\\S+?)[.\"\\s]*$", RegexOptions.Multiline).Groups[1].Value;
+        using var http = new HttpClient();
+        return (await http.GetStringAsync(new Uri(new Uri(address), "metrics"))).Split('\n')
+            .Where(l => l.StartsWith($"{name} ", StringComparison.Ordinal) || l.StartsWith($"{name}{{", StringComparison.Ordinal))
+            .Sum(l => double.Parse(l[(l.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
+    }
 
     /// <summary>Stops it in order; it must end by itself.</summary>
     public async ValueTask DisposeAsync()
@@ -123,6 +140,9 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
         _process.Dispose();
     }
+
+    /// <summary>How often the log says something.</summary>
+    public int Says(string text) => Log.Split(text).Length - 1;
 
     private bool Has(string text)
     {
