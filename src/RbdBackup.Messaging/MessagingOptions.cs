@@ -13,8 +13,12 @@ public sealed record MessagingOptions
     public IReadOnlyList<string> RoutingKeys { get; init; } =
         ["notifications.info", "versioned_notifications.info", "rbdbackup.info", "rbdbackup_versioned.info"];
 
-    /// <summary>How many notifications are handled at once, for each of the two consumers.</summary>
+    /// <summary>How many notifications are handled at once.</summary>
     public ushort NotificationPrefetch { get; init; } = 16;
+
+    /// <summary>How many of the copies that the release consumer reads: one whose image does not answer, or that waits to be tried again, keeps its place
+    /// meanwhile, and the others must not wait for it.</summary>
+    public ushort ReleasePrefetch { get; init; } = 128;
 
     /// <summary>How often a message is delivered before it becomes a dead letter; 2 to <see cref="Topology.BrokerDeliveryLimit"/>.</summary>
     public int DeliveryLimit { get; init; } = 10;

@@ -7,7 +7,7 @@ namespace RbdBackup.Messaging;
 
 /// <summary>One consumer of one queue of notifications, on a connection of its own.</summary>
 internal sealed class NotificationConsumer(
-    TransportUrl url, string name, string queue, bool keepsUnreadable, MessagingOptions options, TimeProvider clock, ILogger log)
+    TransportUrl url, string name, string queue, ushort prefetch, bool keepsUnreadable, MessagingOptions options, TimeProvider clock, ILogger log)
 {
     private readonly BrokerLink link = new(new BrokerConnector(url, $"rbdbackup {name}"), name, options, clock, log);
     private readonly DeliveryRunner runner = new(options, clock, log);
@@ -25,12 +25,12 @@ internal sealed class NotificationConsumer(
         using var session = CancellationTokenSource.CreateLinkedTokenSource(stop);
         await using var channel = await connection.CreateChannelAsync(
             new CreateChannelOptions(
-                publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, consumerDispatchConcurrency: options.NotificationPrefetch),
+                publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, consumerDispatchConcurrency: prefetch),
             stop);
         var loss = new ChannelLoss(channel);
         await Topology.DeclareNotificationsAsync(channel, queue, options, stop);
         await Topology.BindAsync(connection, channel, queue, options, log, stop);
-        await channel.BasicQosAsync(prefetchSize: 0, options.NotificationPrefetch, global: false, stop);
+        await channel.BasicQosAsync(prefetchSize: 0, prefetch, global: false, stop);
         var consumer = new AsyncEventingBasicConsumer(channel);
         consumer.ReceivedAsync += (_, message) =>
             running.RunAsync(() => HandleAsync(new Delivery(channel, queue, options, message), handler, session.Token));

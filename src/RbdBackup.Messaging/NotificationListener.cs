@@ -16,10 +16,10 @@ public sealed class NotificationListener
     public NotificationListener(TransportUrl url, MessagingOptions options, TimeProvider clock, ILogger log)
     {
         ArgumentNullException.ThrowIfNull(options);
-        notifications = new NotificationConsumer(url, "notifications", options.NotificationQueue, keepsUnreadable: true, options, clock, log);
+        notifications = new NotificationConsumer(url, "notifications", options.NotificationQueue, options.NotificationPrefetch, keepsUnreadable: true, options, clock, log);
 
         // What can't be read lies in both queues: one dead letter of it is enough.
-        releases = new NotificationConsumer(url, "release", options.ReleaseQueue, keepsUnreadable: false, options, clock, log);
+        releases = new NotificationConsumer(url, "release", options.ReleaseQueue, options.ReleasePrefetch, keepsUnreadable: false, options, clock, log);
     }
 
     /// <summary>How the two links are.</summary>

@@ -47,7 +47,9 @@ internal static class NovaMeaning
         // Twice: at the first sign, and again in case that a backup began in between.
         "rebuild_scheduled" or "rebuild.start" => ReleaseReason.Rebuilding,
         "shelve_offload.start" => ReleaseReason.ShelveOffloading,
-        "resize_prep.start" or "resize.start" => ReleaseReason.Resizing,
+
+        // A revert removes disks at the place that the server had moved to.
+        "resize_prep.start" or "resize.start" or "resize_revert.start" => ReleaseReason.Resizing,
         _ => null,
     };
 
@@ -61,6 +63,7 @@ internal static class NovaMeaning
     private static string Versioned(string action) => action switch
     {
         "resize.prep.start" => "resize_prep.start",
+        "resize.revert.start" => "resize_revert.start",
         "rebuild.scheduled" => "rebuild_scheduled",
         _ => action,
     };

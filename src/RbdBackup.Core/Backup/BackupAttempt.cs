@@ -40,6 +40,7 @@ internal sealed class BackupAttempt(
         {
             var present = job.Tries == 1 ? null : (await cluster.FindAsync(spec, cancel))?.Snapshots.FirstOrDefault(s => s.Name == job.SnapshotName);
             job = job with { SnapshotId = present?.Id ?? await CreateSnapshotAsync(spec, job.SnapshotName, cancel) };
+            await RemoveIfHeldAsync(spec, job.SnapshotId.Value, cancel);
         }
 
         Checkpoints.Pass("backup.snapshot");
@@ -53,6 +54,21 @@ internal sealed class BackupAttempt(
     {
         await using var image = await cluster.OpenAsync(spec, writable: true, cancel);
         return await image.CreateSnapshotAsync(name, cancel);
+    }
+
+    /// <summary>A release that came while the snapshot was made may have missed it: it goes at once.</summary>
+    private async Task RemoveIfHeldAsync(ImageSpec spec, ulong snapshotId, CancellationToken cancel)
+    {
+        try
+        {
+            await jobs.RefuseIfHeldAsync(spec, time.GetUtcNow(), cancel);
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.Busy)
+        {
+            await using var image = await cluster.OpenAsync(spec, writable: true, cancel);
+            await image.RemoveSnapshotAsync(snapshotId, cancel);
+            throw;
+        }
     }
 
     private async Task<(PointPlan Plan, ObjectReference Reference)> PlanAsync(

@@ -73,6 +73,11 @@ public sealed partial class BackupRunner(
             return answered;
         }
 
+        if (ask.Snapshot is null && unfinished?.SnapshotId is null)
+        {
+            await jobs.RefuseIfHeldAsync(ask.Image, time.GetUtcNow(), cancel);
+        }
+
         var job = unfinished is null ? await BeginAsync(ask, info, jobs, cancel) : await ResumeAsync(ask, unfinished, jobs, cancel);
         return await TryAsync(ask.Image, job, jobs, finisher, lease, progress, cancel);
     }

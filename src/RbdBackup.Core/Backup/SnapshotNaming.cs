@@ -21,6 +21,14 @@ public sealed record SnapshotNaming(string VolumePool, string VolumeTemplate, st
     /// <summary>The point that a snapshot is named after, by any template; null for a snapshot that is not ours.</summary>
     public PointId? PointOf(string snapshot) => Match(VolumeTemplate, snapshot) ?? Match(Template, snapshot);
 
+    /// <summary>True for a snapshot of ours.</summary>
+    public bool IsOurs(ImageSnapshot snapshot) => snapshot.Namespace == SnapshotNamespace.User && PointOf(snapshot.Name) is not null;
+
+    /// <summary>True for a snapshot that Cinder removes by itself when it deletes the volume.</summary>
+    public bool IsRemovedByCinder(ImageSpec image, string snapshot) =>
+        image.Pool == VolumePool && snapshot.StartsWith("backup.", StringComparison.Ordinal) && snapshot.IndexOf(".snap.", StringComparison.Ordinal) is > 7 and var at
+        && snapshot.Length > at + ".snap.".Length;
+
     private string For(ImageSpec image) => image.Pool == VolumePool ? VolumeTemplate : Template;
 
     private static PointId? Match(string template, string snapshot)

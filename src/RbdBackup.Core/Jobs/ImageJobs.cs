@@ -20,6 +20,16 @@ public sealed class ImageJobs(IStateStore state, ILease lease)
         return records.TryGetValue(StateKeys.Binding, out var json) ? JsonSerializer.Deserialize(json, JobJson.Default.RestoreBinding) : null;
     }
 
+    /// <summary>Fails where the image was released a moment ago, and may have no snapshot of ours now.</summary>
+    /// <exception cref="RbdBackupException"><see cref="ErrorKind.Busy"/>, with the time until when.</exception>
+    public async Task RefuseIfHeldAsync(ImageSpec image, DateTimeOffset now, CancellationToken cancel)
+    {
+        if (DiskHold.Of(await state.ReadAsync(lease.Name, cancel))?.WhyWait(image, now) is { } why)
+        {
+            throw why;
+        }
+    }
+
     /// <summary>True where somebody asked for a job's end.</summary>
     public async Task<bool> IsCancelledAsync(PointId point, CancellationToken cancel) =>
         (await state.ReadAsync(lease.Name, cancel)).ContainsKey(StateKeys.Cancel(point));

@@ -120,5 +120,6 @@ public sealed record RestoreBinding(PointId Point, string Disk, ulong SnapshotId
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(JobRecord))]
 [JsonSerializable(typeof(RestoreBinding))]
+[JsonSerializable(typeof(DiskHold))]
 [JsonSerializable(typeof(string[]))]
 public sealed partial class JobJson : JsonSerializerContext;

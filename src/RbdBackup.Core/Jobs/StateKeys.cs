@@ -8,6 +8,9 @@ public static class StateKeys
     /// <summary>The record that binds a restored image to its point.</summary>
     public const string Binding = "binding";
 
+    /// <summary>The record that keeps our snapshots off an image for a while (<see cref="DiskHold"/>).</summary>
+    public const string Hold = "hold";
+
     private const string ImagePrefix = "image.";
     private const string JobPrefix = "job.";
     private const string CancelPrefix = "cancel.";

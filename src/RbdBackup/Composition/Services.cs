@@ -15,6 +15,7 @@ using RbdBackup.Core.Rotate;
 using RbdBackup.Core.Sealing;
 using RbdBackup.Core.Verify;
 using RbdBackup.Stores;
+using RbdBackup.Worker;
 using RbdBackup.Zstd;
 
 namespace RbdBackup.Composition;
@@ -101,6 +102,9 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     /// <summary>How our snapshots are called.</summary>
     public SnapshotNaming Naming => new(settings.Ceph.VolumesPool, settings.Ceph.VolumeSnapshotName, settings.Ceph.SnapshotName);
+
+    /// <summary>Takes what is ours off disks that their cloud works on.</summary>
+    public DiskReleaser Releaser(IImageCluster cluster, IStateStore state) => new(cluster, state, Naming, time);
 
     /// <summary>After how many days a policy's next full is due; null: never.</summary>
     public int? CycleDaysOf(string? policy) => Retention.FullEvery(policy);

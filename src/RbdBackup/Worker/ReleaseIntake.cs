@@ -1,6 +1,4 @@
 using Microsoft.Extensions.Logging;
-using RbdBackup.Core.Backup;
-using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Messaging;
@@ -9,11 +7,11 @@ using RbdBackup.OpenStack;
 namespace RbdBackup.Worker;
 
 /// <summary>
-/// Removes our snapshots from a disk that is about to be deleted or made anew, at once and behind nothing else: a release too many costs a full, one
-/// too late a tenant's data. A backup that reads meanwhile finds its snapshot gone and is dropped.
+/// Removes our snapshots from the disks of what is about to be deleted or made anew, at once and behind nothing else: a release too many costs a full, one
+/// too late a tenant's data. A backup that reads meanwhile finds its snapshot gone and is dropped, and none begins for a while.
 /// </summary>
 internal sealed partial class ReleaseIntake(
-    IImageCluster cluster, IStateStore state, MeaningOptions meaning, SnapshotNaming naming, WorkerMetrics metrics, TimeProvider time, ILogger log)
+    IImageCluster cluster, DiskReleaser releaser, MeaningOptions meaning, WorkerMetrics metrics, TimeProvider time, ILogger log)
 {
     /// <summary>Handles one notification.</summary>
     public async Task HandleAsync(NotificationDelivery delivery, CancellationToken stop)
@@ -21,39 +19,41 @@ internal sealed partial class ReleaseIntake(
         var from = time.GetTimestamp();
         foreach (var release in NotificationMeaning.Of(NotificationParser.Parse(delivery.Body, delivery.ContentType), meaning).OfType<ReleaseDisk>())
         {
-            await ReleaseAsync(release, stop);
-            metrics.Released(time.GetElapsedTime(from));
+            // The root disk first, which needs no listing: Nova begins with it.
+            var removed = await ReleaseAsync(release, release.Disk.Image, stop);
+            foreach (var other in await OthersAsync(release.Disk, stop))
+            {
+                removed += await ReleaseAsync(release, other, stop);
+            }
+
+            if (removed > 0)
+            {
+                metrics.Released(time.GetElapsedTime(from), time.GetUtcNow() - release.Origin.Timestamp);
+            }
         }
     }
 
-    private async Task ReleaseAsync(ReleaseDisk release, CancellationToken stop)
+    /// <summary>A server's other disks: ephemeral ones, and what else Nova keeps beside the root disk under its name.</summary>
+    private async Task<IReadOnlyList<ImageSpec>> OthersAsync(DiskRef disk, CancellationToken stop) => disk.Kind != DiskKind.Server
+        ? []
+        : [.. (await cluster.ListImagesAsync(disk.Image.Pool, disk.Image.Namespace, stop))
+            .Where(name => name.StartsWith($"{disk.Image.Name}.", StringComparison.Ordinal)).Select(name => disk.Image with { Name = name })];
+
+    private async Task<int> ReleaseAsync(ReleaseDisk release, ImageSpec image, CancellationToken stop)
     {
-        try
+        if (await releaser.ReleaseAsync(image, release.Reason, stop) is { } removed)
         {
-            await using var image = await cluster.OpenAsync(release.Disk.Image, writable: true, stop);
-            var info = await image.GetInfoAsync(stop);
-            var own = info.Snapshots.Where(s => s.Namespace == SnapshotNamespace.User && naming.PointOf(s.Name) is not null).ToList();
-            foreach (var snapshot in own)
-            {
-                await image.RemoveSnapshotAsync(snapshot.Id, stop);
-            }
-
-            foreach (var job in ImageJobs.Jobs(await state.ReadAsync(StateKeys.Image(info.PoolId, info.ImageId), stop)))
-            {
-                await state.WriteUnleasedAsync(StateKeys.Image(info.PoolId, info.ImageId), StateKeys.Cancel(job.Point), [], stop);
-            }
-
-            LogReleased(release.Disk.Image, own.Count, release.Reason);
+            LogReleased(image, removed, release.Reason);
+            return removed;
         }
-        catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
-        {
-            LogNothing(release.Disk.Image);
-        }
+
+        LogNothing(image);
+        return 0;
     }
 
     [LoggerMessage(4030, LogLevel.Information, "{Image}: {Count} snapshots of ours removed ({Reason})")]
     private partial void LogReleased(ImageSpec image, int count, ReleaseReason reason);
 
-    [LoggerMessage(4031, LogLevel.Debug, "{Image} is not there; nothing to release")]
+    [LoggerMessage(4031, LogLevel.Debug, "{Image} has nothing of ours to release")]
     private partial void LogNothing(ImageSpec image);
 }

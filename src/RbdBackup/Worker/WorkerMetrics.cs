@@ -16,6 +16,7 @@ internal sealed class WorkerMetrics : IDisposable
     private readonly Counter<long> _data;
     private readonly Counter<long> _crossChecks;
     private readonly Histogram<double> _release;
+    private readonly Histogram<double> _lag;
     private readonly ConcurrentDictionary<string, (DateTimeOffset At, KeyValuePair<string, object?>[] Tags)> _verified = new();
     private Dictionary<(string Result, string Kind), long> _points = [];
     private int _running;
@@ -26,7 +27,8 @@ internal sealed class WorkerMetrics : IDisposable
         _stored = _meter.CreateCounter<long>("rbdbackup.stored", "By", "Bytes put into the store.");
         _data = _meter.CreateCounter<long>("rbdbackup.data", "By", "Bytes of changed data found.");
         _crossChecks = _meter.CreateCounter<long>("rbdbackup.crosschecks", "{increment}", "Comparisons of object maps with the fine diff, by result.");
-        _release = _meter.CreateHistogram<double>("rbdbackup.release.duration", "s", "From a deletion's message to our snapshots gone.");
+        _release = _meter.CreateHistogram<double>("rbdbackup.release.duration", "s", "From a release's message taken to our snapshots gone.");
+        _lag = _meter.CreateHistogram<double>("rbdbackup.release.lag", "s", "From a release's message sent, by its own time, to our snapshots gone.");
         _meter.CreateObservableGauge("rbdbackup.jobs.running", () => Volatile.Read(ref _running), "{job}", "Jobs that run in this worker.");
         _meter.CreateObservableGauge(
             "rbdbackup.point.age", () => _last.Values.Select(l => new Measurement<double>((time.GetUtcNow() - l.Point.Created).TotalSeconds, l.Tags)),
@@ -65,7 +67,13 @@ internal sealed class WorkerMetrics : IDisposable
         _backups.Add(1, new KeyValuePair<string, object?>("result", "failed"), new("error", kind.ToString()));
 
     /// <summary>A release was done.</summary>
-    public void Released(TimeSpan took) => _release.Record(took.TotalSeconds);
+    /// <param name="took">How long it took.</param>
+    /// <param name="lag">How long ago its message was sent; clocks differ, so it may be below zero.</param>
+    public void Released(TimeSpan took, TimeSpan lag)
+    {
+        _release.Record(took.TotalSeconds);
+        _lag.Record(Math.Max(0, lag.TotalSeconds));
+    }
 
     /// <summary>A disk's newest point is this one, unless a newer is known.</summary>
     public void Saw(Manifest point) => _last.AddOrUpdate(

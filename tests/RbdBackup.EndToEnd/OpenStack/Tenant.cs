@@ -18,6 +18,9 @@ public sealed class Tenant : IAsyncDisposable
     /// <summary>The cloud as the tenant sees it.</summary>
     public OpenStackCloud Cloud { get; }
 
+    /// <summary>The servers that were made through it.</summary>
+    public IReadOnlyList<string> Servers => _servers;
+
     public static string AuthUrl => Mini.Setting("RBDBACKUP_TEST_KEYSTONE_URL");
 
     /// <summary>One of the two tenants: A or B.</summary>

@@ -1,0 +1,102 @@
+using System.Text.Json.Nodes;
+using RbdBackup.Core.Model;
+using RbdBackup.OpenStack.Compute;
+
+namespace RbdBackup.EndToEnd.OpenStack;
+
+/// <summary>Our base snapshots never change what Nova does. One after the other: two guests at a time are enough for the machine.</summary>
+[Trait("Needs", "OpenStack"), Collection("Release")]
+public sealed class ReleaseTests(Mini mini) : IClassFixture<Mini>
+{
+    // Nova tries again to remove a disk every five seconds, for a minute: then it has met our snapshots.
+    private static readonly TimeSpan NovaHasTried = TimeSpan.FromSeconds(7);
+
+    [Fact]
+    public async Task A_protected_server_is_rebuilt_shelved_and_deleted_as_if_we_were_not_there()
+    {
+        await using var world = await ReleaseWorld.StartAsync(mini);
+        var server = await world.Tenant.BootAsync(flavor: "mini.disks", name: "release-1");
+
+        var disks = await world.ProtectAsync(server, disks: 2);
+        await RebuildAsync(world, server);
+        await world.AssertNewAsync(disks);
+
+        disks = await world.ProtectAsync(server, disks: 2);
+        await world.Actions.ServerAsync(server.Id, "shelve");
+        await world.Tenant.UntilAsync(server.Id, "SHELVED_OFFLOADED");
+        Assert.Empty(await world.DisksAsync(server));
+        await world.Actions.ServerAsync(server.Id, "unshelve");
+        await world.Tenant.UntilAsync(server.Id, "ACTIVE");
+        await world.AssertNewAsync(disks);
+
+        // The worker comes when Nova has met our snapshots already.
+        disks = await world.ProtectAsync(server, disks: 2);
+        await world.StopWorkerAsync();
+        await world.Tenant.Cloud.Compute.DeleteServerAsync(server.Id, default);
+        var gone = world.GoneWithinAMinuteAsync(server);
+        await Task.Delay(NovaHasTried);
+        Assert.All(disks.Keys, disk => Assert.Contains(world.FindAsync(disk).Result!.Snapshots, world.IsOurs));
+        await world.StartWorkerAsync();
+        await gone;
+    }
+
+    [Fact]
+    public async Task A_protected_server_is_resized_reverted_and_confirmed_and_a_late_worker_still_makes_a_rebuild_right()
+    {
+        await using var world = await ReleaseWorld.StartAsync(mini);
+        var server = await world.Tenant.BootAsync(name: "release-2");
+        var large = (await world.Tenant.Cloud.Compute.ListFlavorsAsync(default).SingleAsync(f => f.Name == "mini.large")).Id;
+        var disk = new ImageSpec("vms", $"{server.Id}_disk");
+        var before = (await world.ProtectAsync(server, disks: 1))[disk];
+        var size = (await world.FindAsync(disk))!.Size;
+
+        await ResizeAsync(world, server, large);
+        Assert.DoesNotContain((await world.FindAsync(disk))!.Snapshots, world.IsOurs);
+
+        // Nor does one come back while Nova is at work.
+        var refused = await world.Sandbox.RunAsync("backup", "server", server.Id);
+        Assert.Equal((int)ErrorKind.Busy, refused.ExitCode);
+        Assert.Contains("resizing", refused.Error);
+        Assert.DoesNotContain((await world.FindAsync(disk))!.Snapshots, world.IsOurs);
+        await world.Actions.ServerAsync(server.Id, "revertResize");
+        await world.Tenant.UntilAsync(server.Id, "ACTIVE");
+        var reverted = (await world.FindAsync(disk))!;
+        Assert.Equal((before, size, 0), (reverted.ImageId, reverted.Size, reverted.Snapshots.Count));
+
+        await ResizeAsync(world, server, large);
+        await world.Actions.ServerAsync(server.Id, "confirmResize");
+        await world.Tenant.UntilAsync(server.Id, "ACTIVE");
+        Assert.Empty((await world.FindAsync(disk))!.Snapshots);
+
+        // When Nova has done its work, all goes on, with a full.
+        world.Sandbox.Ahead = TimeSpan.FromMinutes(5);
+        var disks = await world.ProtectAsync(server, disks: 1);
+        Assert.Equal(2L << 30, (await world.FindAsync(disk))!.Size);
+
+        await world.StopWorkerAsync();
+        await world.Actions.ServerAsync(server.Id, "rebuild", await ImageOfAsync(world, server));
+        await Task.Delay(NovaHasTried);
+        Assert.Equal(before, (await world.FindAsync(disk))!.ImageId);
+        await world.StartWorkerAsync();
+        await world.Tenant.UntilAsync(server.Id, "ACTIVE");
+        await world.AssertNewAsync(disks);
+        await world.ProtectAsync(server, disks: 1);
+        await world.Tenant.Cloud.Compute.DeleteServerAsync(server.Id, default);
+        await world.GoneWithinAMinuteAsync(server);
+    }
+
+    internal static async Task<JsonObject> ImageOfAsync(ReleaseWorld world, Server server) =>
+        new() { ["imageRef"] = (await world.Tenant.Cloud.Compute.GetServerAsync(server.Id, default)).ImageId };
+
+    private static async Task RebuildAsync(ReleaseWorld world, Server server)
+    {
+        await world.Actions.ServerAsync(server.Id, "rebuild", await ImageOfAsync(world, server));
+        await world.Tenant.UntilAsync(server.Id, "ACTIVE");
+    }
+
+    private static async Task ResizeAsync(ReleaseWorld world, Server server, string flavor)
+    {
+        await world.Actions.ServerAsync(server.Id, "resize", new() { ["flavorRef"] = flavor });
+        await world.Tenant.UntilAsync(server.Id, "VERIFY_RESIZE");
+    }
+}
