@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/time.h>
+#include <time.h>
 #include <rados/librados.h>
 #include <rbd/librbd.h>
 
@@ -21,6 +22,10 @@ static void rados(void)
     STRUCT(Timeval, struct timeval);
     FIELD(Timeval, struct timeval, tv_sec);
     FIELD(Timeval, struct timeval, tv_usec);
+
+    STRUCT(Timespec, struct timespec);
+    FIELD(Timespec, struct timespec, tv_sec);
+    FIELD(Timespec, struct timespec, tv_nsec);
 
     CONST(LIBRADOS_LOCK_FLAG_MUST_RENEW);
     CONST(LIBRADOS_OP_FLAG_FADVISE_NOCACHE);

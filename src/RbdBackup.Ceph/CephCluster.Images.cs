@@ -49,7 +49,7 @@ public sealed partial class CephCluster
         return await Calls.RunAsync("rbd_open_read_only", spec.ToString(), () => CephImage.OpenSnapshot(this, spec, snapshotId), cancel);
     }
 
-    /// <summary>Opens an image by its id, whatever its name is now, or in the trash.</summary>
+    /// <inheritdoc/>
     public async Task<IImage> OpenByIdAsync(string pool, string @namespace, string imageId, bool writable, CancellationToken cancel) =>
         await Calls.RunAsync(
             "rbd_open_by_id", $"image id {imageId} in pool {pool}",

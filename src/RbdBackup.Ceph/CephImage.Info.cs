@@ -34,7 +34,8 @@ public sealed partial class CephImage
         var stat = Stat(image);
         return new ImageInfo(
             Spec, poolId, ImageId, (long)stat.size, layout, flags, ReadParent(image), snapshots,
-            Migrating: (layout.Features & RBD_FEATURE_MIGRATING) != 0, MirrorNonPrimary: IsMirrorNonPrimary(image));
+            Migrating: (layout.Features & RBD_FEATURE_MIGRATING) != 0, MirrorNonPrimary: IsMirrorNonPrimary(image))
+        { Created = ReadCreated(image) };
     }
 
     private ImageLayout ReadLayout(ImageHandle image, long poolId)
@@ -45,6 +46,12 @@ public sealed partial class CephImage
         var dataPoolId = ThrowHelper.Check(Rbd.rbd_get_data_pool_id(image), "rbd_get_data_pool_id", Subject);
         var dataPool = dataPoolId == poolId ? null : _cluster.PoolName(dataPoolId);
         return new ImageLayout(Stat(image).order, features, (long)stripeUnit, (long)stripeCount, dataPool);
+    }
+
+    private DateTimeOffset ReadCreated(ImageHandle image)
+    {
+        ThrowHelper.Check(Rbd.rbd_get_create_timestamp(image, out var time), "rbd_get_create_timestamp", Subject);
+        return DateTimeOffset.FromUnixTimeSeconds(time.tv_sec);
     }
 
     private rbd_image_info_t Stat(ImageHandle image)

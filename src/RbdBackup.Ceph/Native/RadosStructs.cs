@@ -14,3 +14,10 @@ internal struct Timeval
             tv_usec = span.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond,
         };
 }
+
+/// <summary>C: <c>struct timespec</c>, as <c>rbd_get_create_timestamp</c> gives a time.</summary>
+internal struct Timespec
+{
+    public long tv_sec;
+    public long tv_nsec;
+}

@@ -30,6 +30,10 @@ internal static unsafe partial class Rbd
     [LibraryImport(Library)]
     internal static partial int rbd_get_flags(ImageHandle image, out ulong flags);
 
+    /// <summary>Implements: <c>int rbd_get_create_timestamp(rbd_image_t image, struct timespec *timestamp)</c></summary>
+    [LibraryImport(Library)]
+    internal static partial int rbd_get_create_timestamp(ImageHandle image, out Timespec timestamp);
+
     /// <summary>Implements: <c>int rbd_get_overlap(rbd_image_t image, uint64_t *overlap)</c></summary>
     [LibraryImport(Library)]
     internal static partial int rbd_get_overlap(ImageHandle image, out ulong overlap);

@@ -85,6 +85,9 @@ public sealed record ImageInfo(
     ImageSpec Spec, long PoolId, string ImageId, long Size, ImageLayout Layout, ulong Flags, ImageParent? Parent,
     IReadOnlyList<ImageSnapshot> Snapshots, bool Migrating, bool MirrorNonPrimary)
 {
+    /// <summary>When the image was made, by Ceph's clock; null where that is not known.</summary>
+    public DateTimeOffset? Created { get; init; }
+
     /// <summary>The bit of <see cref="ImageLayout.Features"/> for fast-diff.</summary>
     public const ulong FeatureFastDiff = 1UL << 4;
 

@@ -24,6 +24,9 @@ public interface IImageCluster : IAsyncDisposable
     /// and <see cref="IImage.GetInfoAsync"/> in one.</summary>
     Task<(IImage Image, ImageInfo Info)> OpenSnapshotAsync(ImageSpec spec, ulong snapshotId, CancellationToken cancel);
 
+    /// <summary>Opens an image by its id, whatever its name is now, or in the trash.</summary>
+    Task<IImage> OpenByIdAsync(string pool, string @namespace, string imageId, bool writable, CancellationToken cancel);
+
     /// <summary>Makes an empty image.</summary>
     /// <param name="spec">Its name; <see cref="ErrorKind.Refused"/> where it exists.</param>
     /// <param name="size">Its size in bytes.</param>

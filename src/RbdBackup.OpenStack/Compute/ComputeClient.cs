@@ -31,6 +31,20 @@ public sealed partial class ComputeClient
         return _nova.ListAsync<Server>(new(HttpMethod.Get, "/servers/detail", "listing servers") { Query = query }, "servers", server => server.Id, cancel);
     }
 
+    /// <summary>A server that was deleted, as far as Nova remembers it (until its database is archived); null where it remembers none. Needs a role that may see
+    /// deleted servers of every project.</summary>
+    public async Task<Server?> FindDeletedServerAsync(string id, CancellationToken cancel)
+    {
+        var query = new Dictionary<string, string?> { ["all_tenants"] = "1", ["deleted"] = "true", ["uuid"] = id };
+        return await _nova.ListAsync<Server>(new(HttpMethod.Get, "/servers/detail", $"looking for the deleted server {id}") { Query = query }, "servers", server => server.Id, cancel)
+            .FirstOrDefaultAsync(server => server.Id == id, cancel);
+    }
+
+    /// <summary>What was done to a server, the newest first.</summary>
+    public Task<IReadOnlyList<ServerAction>> ListActionsAsync(string id, CancellationToken cancel) =>
+        _nova.GetAsync<IReadOnlyList<ServerAction>>(
+            new(HttpMethod.Get, $"{Path(id)}/os-instance-actions", $"listing what was done to the server {id}"), "instanceActions", cancel);
+
     /// <summary>Sets metadata; keys that are not named stay. Nova gives each server 128 keys, or what the quota says.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NoSpace"/> where the quota of keys is used up; <see cref="ErrorKind.Usage"/> for a key that Nova does not take.</exception>
     public Task SetMetadataAsync(string id, IReadOnlyDictionary<string, string> metadata, CancellationToken cancel) =>

@@ -27,6 +27,7 @@ internal static class AllCommands
         WorkerCommand.Create(),
         WorkerCommand.CreateSchedule(),
         JobsCommand.Create(),
+        SweepCommand.Create(),
         RepoCommand.Create(),
         ConfigCommand.Create(),
     ];

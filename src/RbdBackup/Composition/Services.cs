@@ -9,13 +9,14 @@ using RbdBackup.Core.Copy;
 using RbdBackup.Core.Import;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
+using RbdBackup.Core.Release;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Restore;
 using RbdBackup.Core.Rotate;
 using RbdBackup.Core.Sealing;
 using RbdBackup.Core.Verify;
+using RbdBackup.OpenStack.Cloud;
 using RbdBackup.Stores;
-using RbdBackup.Worker;
 using RbdBackup.Zstd;
 
 namespace RbdBackup.Composition;
@@ -105,6 +106,11 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     /// <summary>Takes what is ours off disks that their cloud works on.</summary>
     public DiskReleaser Releaser(IImageCluster cluster, IStateStore state) => new(cluster, state, Naming, time);
+
+    /// <summary>Finds what releases left behind; <paramref name="cloud"/> is null where nothing says how to log in.</summary>
+    public SweepRunner Sweep(IImageCluster cluster, IStateStore state, OpenStackCloud? cloud) => new(
+        cluster, state, cloud is null ? null : new NovaServers(cloud), Releaser(cluster, state),
+        new SweepOptions(settings.Ceph.VmsPool, settings.Ceph.VolumesPool, settings.Sweep.Grace, settings.Sweep.TrashDeferment, Naming), time);
 
     /// <summary>After how many days a policy's next full is due; null: never.</summary>
     public int? CycleDaysOf(string? policy) => Retention.FullEvery(policy);

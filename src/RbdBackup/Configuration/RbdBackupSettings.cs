@@ -36,6 +36,9 @@ public sealed record RbdBackupSettings
     /// <summary>Section <c>[jobs]</c>.</summary>
     public required JobsSettings Jobs { get; init; }
 
+    /// <summary>Section <c>[sweep]</c>.</summary>
+    public required SweepSettings Sweep { get; init; }
+
     /// <summary>Section <c>[notifications]</c>.</summary>
     public required NotificationsSettings Notifications { get; init; }
 

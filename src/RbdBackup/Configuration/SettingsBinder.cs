@@ -18,6 +18,7 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         Restore = Bind<RestoreSettings>(),
         Rotation = Bind<RotationSettings>(),
         Jobs = Bind<JobsSettings>(),
+        Sweep = Bind<SweepSettings>(),
         Notifications = Bind<NotificationsSettings>(),
         Http = Bind<HttpSettings>(),
         Policies = values.PolicyNames.ToDictionary(n => n, n => Bind<PolicySettings>($"policy:{n}")),

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging;
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
+using RbdBackup.Core.Release;
 using RbdBackup.Messaging;
 using RbdBackup.OpenStack;
 
@@ -41,7 +43,7 @@ internal sealed partial class ReleaseIntake(
 
     private async Task<int> ReleaseAsync(ReleaseDisk release, ImageSpec image, CancellationToken stop)
     {
-        if (await releaser.ReleaseAsync(image, release.Reason, stop) is { } removed)
+        if (await releaser.ReleaseAsync(image, Word(release.Reason), stop) is { } removed)
         {
             LogReleased(image, removed, release.Reason);
             return removed;
@@ -50,6 +52,8 @@ internal sealed partial class ReleaseIntake(
         LogNothing(image);
         return 0;
     }
+
+    private static string Word(ReleaseReason reason) => reason == ReleaseReason.Deleting ? DiskHold.Deleting : reason.ToString().ToLowerInvariant();
 
     [LoggerMessage(4030, LogLevel.Information, "{Image}: {Count} snapshots of ours removed ({Reason})")]
     private partial void LogReleased(ImageSpec image, int count, ReleaseReason reason);

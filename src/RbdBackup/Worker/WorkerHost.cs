@@ -12,7 +12,7 @@ namespace RbdBackup.Worker;
 
 /// <summary>
 /// The worker's house: requests come in at <see cref="JobIntake"/>, notifications at <see cref="NotificationIntake"/> and <see cref="ReleaseIntake"/>, the
-/// hour at <see cref="Scheduler"/>, what others left at <see cref="Reconciler"/>; all work goes through the <see cref="Dispatcher"/>.
+/// hour at <see cref="Scheduler"/>, what others left at <see cref="Reconciler"/> and <see cref="Sweeper"/>; all work goes through the <see cref="Dispatcher"/>.
 /// </summary>
 internal sealed class WorkerHost(CommandContext context)
 {
@@ -39,6 +39,8 @@ internal sealed class WorkerHost(CommandContext context)
         var releases = new ReleaseIntake(cluster, services.Releaser(cluster, state), meaning, metrics, time, Log<ReleaseIntake>());
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>());
+        using var cloud = settings.Keystone.AuthType is null ? null : CloudAccess.Open(settings, Log<WorkerHost>());
+        var sweeper = new Sweeper(services.Sweep(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
         context.Note($"worker {Services.Holder} is up; health and metrics at {endpoint.Address}");
@@ -49,6 +51,7 @@ internal sealed class WorkerHost(CommandContext context)
                 .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(notifications.HandleAsync, releases.HandleAsync, t))),
                 reconciler.RunAsync,
                 scheduler.RunAsync,
+                sweeper.RunAsync,
                 t => WatchCatalogueAsync(repository, metrics, t),
             ],
             stop);

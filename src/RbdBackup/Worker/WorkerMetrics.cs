@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using RbdBackup.Core.Model;
+using RbdBackup.Core.Release;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Verify;
 
@@ -17,9 +18,11 @@ internal sealed class WorkerMetrics : IDisposable
     private readonly Counter<long> _crossChecks;
     private readonly Histogram<double> _release;
     private readonly Histogram<double> _lag;
+    private readonly Counter<long> _swept;
     private readonly ConcurrentDictionary<string, (DateTimeOffset At, KeyValuePair<string, object?>[] Tags)> _verified = new();
     private Dictionary<(string Result, string Kind), long> _points = [];
     private int _running;
+    private int _oldDisks;
 
     public WorkerMetrics(TimeProvider time)
     {
@@ -29,6 +32,9 @@ internal sealed class WorkerMetrics : IDisposable
         _crossChecks = _meter.CreateCounter<long>("rbdbackup.crosschecks", "{increment}", "Comparisons of object maps with the fine diff, by result.");
         _release = _meter.CreateHistogram<double>("rbdbackup.release.duration", "s", "From a release's message taken to our snapshots gone.");
         _lag = _meter.CreateHistogram<double>("rbdbackup.release.lag", "s", "From a release's message sent, by its own time, to our snapshots gone.");
+        _swept = _meter.CreateCounter<long>("rbdbackup.swept", "{image}", "Images that a sweep found to be kept by our snapshots alone, by what became of them.");
+        _meter.CreateObservableGauge(
+            "rbdbackup.rebuilt.old_disk", () => Volatile.Read(ref _oldDisks), "{server}", "Servers that were rebuilt and have their old disk nevertheless.");
         _meter.CreateObservableGauge("rbdbackup.jobs.running", () => Volatile.Read(ref _running), "{job}", "Jobs that run in this worker.");
         _meter.CreateObservableGauge(
             "rbdbackup.point.age", () => _last.Values.Select(l => new Measurement<double>((time.GetUtcNow() - l.Point.Created).TotalSeconds, l.Tags)),
@@ -73,6 +79,16 @@ internal sealed class WorkerMetrics : IDisposable
     {
         _release.Record(took.TotalSeconds);
         _lag.Record(Math.Max(0, lag.TotalSeconds));
+    }
+
+    /// <summary>A sweep was done.</summary>
+    public void Swept(SweepResult result)
+    {
+        Volatile.Write(ref _oldDisks, result.OldDisks.Count);
+        foreach (var step in result.Steps.Where(s => s.Action != SweepAction.LeaveAlone))
+        {
+            _swept.Add(1, new KeyValuePair<string, object?>("action", step.Action.ToString().ToLowerInvariant()));
+        }
     }
 
     /// <summary>A disk's newest point is this one, unless a newer is known.</summary>

@@ -45,6 +45,8 @@ internal sealed class ModelCluster(Turns turns) : IImageCluster
 
     public Task<IImage> OpenAsync(ImageSpec spec, bool writable, CancellationToken cancel) => Task.FromResult<IImage>(new Image(this, spec, null));
 
+    public Task<IImage> OpenByIdAsync(string pool, string @namespace, string imageId, bool writable, CancellationToken cancel) => throw new NotSupportedException();
+
     public async Task<(IImage Image, ImageInfo Info)> OpenSnapshotAsync(ImageSpec spec, ulong snapshotId, CancellationToken cancel)
     {
         await turns.TakeAsync();

@@ -97,6 +97,14 @@ internal sealed class ReleaseWorld : IAsyncDisposable
         Assert.True(DateTime.UtcNow - from < TimeSpan.FromSeconds(60), $"it took {DateTime.UtcNow - from}");
     }
 
+    /// <summary>The queue of releases is deleted, as when a broker is made anew: what is sent until the worker is back reaches nobody.</summary>
+    public async Task LoseMessagesAsync()
+    {
+        await using var connection = await new ConnectionFactory { Uri = new Uri(Mini.AmqpUrl) }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        await channel.QueueDeleteAsync($"{_name}.release");
+    }
+
     public async ValueTask DisposeAsync()
     {
         await StopWorkerAsync();

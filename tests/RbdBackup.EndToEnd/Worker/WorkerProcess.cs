@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using RabbitMQ.Client;
 
 namespace RbdBackup.EndToEnd.Worker;
@@ -47,7 +49,8 @@ internal sealed class WorkerProcess : IAsyncDisposable
         return worker;
     }
 
-    private string Log
+    /// <summary>What it has logged.</summary>
+    public string Log
     {
         get
         {
@@ -110,6 +113,16 @@ internal sealed class WorkerProcess : IAsyncDisposable
     /// <summary>Nova's message that a server's metadata names a policy.</summary>
     public static byte[] Policy(string server, string policy) => Message(
         "nova-legacy-compute.instance.update.2.json", "instance_id", server, p => p["metadata"] = new JsonObject { ["backup_policy"] = policy });
+
+    /// <summary>The value of a metric without labels, or the sum over all labels; 0 where it has none yet.</summary>
+    public async Task<double> MetricAsync(string name)
+    {
+        var address = Regex.Match(Log, "health and metrics at (\\S+?)[.\"\\s]*$", RegexOptions.Multiline).Groups[1].Value;
+        using var http = new HttpClient();
+        return (await http.GetStringAsync(new Uri(new Uri(address), "metrics"))).Split('\n')
+            .Where(l => l.StartsWith($"{name} ", StringComparison.Ordinal) || l.StartsWith($"{name}{{", StringComparison.Ordinal))
+            .Sum(l => double.Parse(l[(l.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
+    }
 
     /// <summary>Stops it in order; it must end by itself.</summary>
     public async ValueTask DisposeAsync()

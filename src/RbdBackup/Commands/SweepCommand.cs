@@ -1,0 +1,69 @@
+using System.CommandLine;
+using RbdBackup.Cli;
+using RbdBackup.Composition;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Release;
+using RbdBackup.OpenStack.Cloud;
+
+namespace RbdBackup.Commands;
+
+/// <summary><c>rbdbackup sweep</c>.</summary>
+internal static class SweepCommand
+{
+    private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Says what would happen, and does nothing." };
+
+    public static Command Create() =>
+        new Command("sweep", "Takes our snapshots off what Nova and Cinder have deleted, and finds rebuilt servers that have their old disk. The worker does it all the time.") { DryRun }
+            .Runs(RunAsync);
+
+    private static async Task RunAsync(CommandContext context, CancellationToken cancel)
+    {
+        var services = Services.Of(context);
+        using var cloud = Cloud(context);
+        await using var cluster = await services.ConnectAsync(cancel);
+        await using var state = services.OpenState(cluster);
+        var dryRun = context.Get(DryRun);
+        var result = await services.Sweep(cluster, state, cloud).RunAsync(dryRun, cancel);
+        foreach (var disk in result.OldDisks)
+        {
+            context.Note($"error: {disk}: its server was rebuilt and has its old disk. Rebuild it again");
+        }
+
+        foreach (var error in result.Errors)
+        {
+            context.Note($"error: {error.Message}. {error.Remedy}");
+        }
+
+        context.Output.Write(
+            new { DryRun = dryRun, Images = result.Steps.Select(Document), OldDisks = result.OldDisks.Select(d => d.ToString()), Failed = result.Errors.Count },
+            human => human.Table(
+                ["IMAGE", "PLACE", dryRun ? "WOULD BE" : "IS", "BECAUSE"],
+                result.Steps.Select(Document).Select(d => (string[])[d.Image, d.Place, d.Action, d.Reason])));
+        if (result.Errors.Count > 0 || result.OldDisks.Count > 0)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Partial, $"{result.Errors.Count} images could not be looked at, {result.OldDisks.Count} rebuilt servers have their old disk", "The lines above say which.");
+        }
+    }
+
+    /// <summary>The cloud; null where nothing says how to log in.</summary>
+    private static OpenStackCloud? Cloud(CommandContext context)
+    {
+        if (context.Settings.Keystone.AuthType is null)
+        {
+            context.Note("warning: nothing says how to log in to OpenStack ([keystone]): servers' disks are not looked at");
+            return null;
+        }
+
+        return CloudAccess.Open(context.Settings);
+    }
+
+    private static SweepDocument Document(SweepStep step) => new(
+        step.Image.ToString(), step.ImageId,
+        step.Place switch { SweptPlace.Server => "server", SweptPlace.DeletedVolume => "deleted_volume", _ => "trash" },
+        step.Action switch { SweepAction.Release => "released", SweepAction.Trash => "trashed", _ => "left_alone" },
+        step.Reason);
+
+    /// <summary>An image, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    private sealed record SweepDocument(string Image, string ImageId, string Place, string Action, string Reason);
+}

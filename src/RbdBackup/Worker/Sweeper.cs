@@ -1,0 +1,70 @@
+using Microsoft.Extensions.Logging;
+using RbdBackup.Core.Model;
+using RbdBackup.Core.Release;
+
+namespace RbdBackup.Worker;
+
+/// <summary>Sweeps now and then: what was missed while no worker was up, or whose message was lost, is found at the latest then.</summary>
+internal sealed partial class Sweeper(SweepRunner runner, TimeSpan interval, WorkerMetrics metrics, TimeProvider time, ILogger log)
+{
+    /// <summary>Runs until stopped; a sweep that fails is tried again.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(interval, time);
+        do
+        {
+            try
+            {
+                Report(await runner.RunAsync(dryRun: false, stop));
+            }
+            catch (RbdBackupException e) when (e.Kind == ErrorKind.Busy)
+            {
+                // Another worker sweeps.
+            }
+            catch (RbdBackupException e)
+            {
+                LogFailed(e.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stop));
+    }
+
+    private void Report(SweepResult result)
+    {
+        foreach (var step in result.Steps)
+        {
+            if (step.Action == SweepAction.LeaveAlone)
+            {
+                LogLeft(step.Image, step.Reason);
+            }
+            else
+            {
+                LogSwept(step.Image, step.Action, step.Reason);
+            }
+        }
+
+        foreach (var disk in result.OldDisks)
+        {
+            LogOldDisk(disk);
+        }
+
+        foreach (var error in result.Errors)
+        {
+            LogFailed(error.Message);
+        }
+
+        metrics.Swept(result);
+    }
+
+    [LoggerMessage(4060, LogLevel.Warning, "{Image}: {Action}, since {Reason}")]
+    private partial void LogSwept(ImageSpec image, SweepAction action, string reason);
+
+    [LoggerMessage(4061, LogLevel.Information, "{Image} is left alone: {Reason}")]
+    private partial void LogLeft(ImageSpec image, string reason);
+
+    [LoggerMessage(4062, LogLevel.Error, "{Image} is older than its server's last rebuild: the server has its old disk. Rebuild it again")]
+    private partial void LogOldDisk(ImageSpec image);
+
+    [LoggerMessage(4063, LogLevel.Warning, "a sweep could not do or see all, and comes again: {Why}")]
+    private partial void LogFailed(string why);
+}

@@ -1,0 +1,65 @@
+using System.Text.Json;
+using RbdBackup.Core.Model;
+using RbdBackup.EndToEnd.Worker;
+
+namespace RbdBackup.EndToEnd.OpenStack;
+
+/// <summary>What happens where the worker is dead for longer than Nova tries, and the messages are lost.</summary>
+[Trait("Needs", "OpenStack"), Collection("Release")]
+public sealed class MissedReleaseTests(Mini mini) : IClassFixture<Mini>
+{
+    [Fact]
+    public async Task A_sweep_finds_the_orphan_of_a_deleted_server_and_the_old_disk_of_a_rebuilt_one()
+    {
+        await using var world = await ReleaseWorld.StartAsync(mini, "sweep.interval=1s");
+        var deleted = await world.Tenant.BootAsync(name: "release-3");
+        var rebuilt = await world.Tenant.BootAsync(name: "release-4");
+        await world.ProtectAsync(deleted, disks: 1);
+        var before = await world.ProtectAsync(rebuilt, disks: 1);
+        var (orphan, old) = (new ImageSpec("vms", $"{deleted.Id}_disk"), new ImageSpec("vms", $"{rebuilt.Id}_disk"));
+        await world.StopWorkerAsync();
+        await world.LoseMessagesAsync();
+        await world.Tenant.Cloud.Compute.DeleteServerAsync(deleted.Id, default);
+        await world.Actions.ServerAsync(rebuilt.Id, "rebuild", await ReleaseTests.ImageOfAsync(world, rebuilt));
+        await Tenant.UntilAsync("Nova gave up removing the disk", () => Tenant.IsGoneAsync(() => world.Tenant.Cloud.Compute.GetServerAsync(deleted.Id, default)));
+        await world.Tenant.UntilAsync(rebuilt.Id, "ACTIVE");
+        Assert.Equal(before[old], (await world.FindAsync(old))!.ImageId);
+
+        // By hand: first what would happen, then our snapshots go, and once the grace is over, the disk.
+        Assert.Equal("released", ActionOn(orphan, await SweepAsync(world, "--dry-run")));
+        Assert.Contains((await world.FindAsync(orphan))!.Snapshots, world.IsOurs);
+        var swept = await SweepAsync(world);
+        Assert.Equal(("released", [old.ToString()]), (ActionOn(orphan, swept), swept.GetProperty("old_disks").EnumerateArray().Select(d => d.GetString()!).Where(d => d == old.ToString())));
+        var left = (await world.FindAsync(orphan))!;
+        Assert.Empty(left.Snapshots);
+        Assert.Null(ActionOn(orphan, await SweepAsync(world)));
+        world.Sandbox.Ahead = TimeSpan.FromMinutes(61);
+        Assert.Equal("trashed", ActionOn(orphan, await SweepAsync(world)));
+        Assert.Null(await world.FindAsync(orphan));
+        var trash = Assert.Single(await mini.Admin.TrashListAsync("vms", "", default), e => e.ImageId == left.ImageId);
+        Assert.True(trash.DefermentEnd > DateTimeOffset.UtcNow + TimeSpan.FromDays(6));
+
+        // The worker says it by itself, and stops saying it when the server has its new disk.
+        await world.StartWorkerAsync();
+        await WorkerProcess.UntilAsync("the alarm", async () => await OldDisksAsync(world) >= 1, world.Worker);
+        Assert.Contains($"{old} is older than its server's last rebuild", world.Worker.Log);
+        await world.Actions.ServerAsync(rebuilt.Id, "rebuild", await ReleaseTests.ImageOfAsync(world, rebuilt));
+        await world.Tenant.UntilAsync(rebuilt.Id, "ACTIVE");
+        await world.AssertNewAsync(before);
+        Assert.DoesNotContain(old.ToString(), (await SweepAsync(world)).GetProperty("old_disks").EnumerateArray().Select(d => d.GetString()));
+        await mini.Admin.TrashRemoveAsync("vms", "", left.ImageId, default);
+    }
+
+    private static async Task<JsonElement> SweepAsync(ReleaseWorld world, params string[] options)
+    {
+        // Others' servers may have their old disks too.
+        var result = await world.Sandbox.RunAsync(["sweep", .. options]);
+        Assert.True(result.ExitCode is 0 or (int)ErrorKind.Partial, result.Error);
+        return result.Json;
+    }
+
+    private static string? ActionOn(ImageSpec image, JsonElement swept) =>
+        swept.GetProperty("images").EnumerateArray().Where(i => i.GetProperty("image").GetString() == image.ToString()).Select(i => i.GetProperty("action").GetString()).SingleOrDefault();
+
+    private static async Task<double> OldDisksAsync(ReleaseWorld world) => await world.Worker.MetricAsync("rbdbackup_rebuilt_old_disk");
+}
