@@ -38,6 +38,17 @@ public sealed record MeaningOptions
         return new DiskRef(kind, id.ToString("D"), new ImageSpec(pool, Fill(template, id)));
     }
 
+    /// <summary>The id of the server or volume whose disk an image is by its name, root disk or another; null where it is none's.</summary>
+    public string? IdOf(DiskKind kind, ImageSpec image)
+    {
+        var (pool, template) = kind == DiskKind.Server ? (ServerPool, ServerImage) : (VolumePool, VolumeImage);
+        var at = template.IndexOf(IdMark, StringComparison.Ordinal);
+        return image.Pool == pool && image.Name.Length >= at + 36 && Guid.TryParseExact(image.Name.AsSpan(at, 36), "D", out var id)
+            && Fill(template, id) is var name && (image.Name == name || (kind == DiskKind.Server && image.Name.StartsWith($"{name}.", StringComparison.Ordinal)))
+            ? id.ToString("D")
+            : null;
+    }
+
     internal string SnapshotName(Guid id) => Fill(CinderSnapshot, id);
 
     private static string Fill(string template, Guid id) => template.Replace(IdMark, id.ToString("D"), StringComparison.Ordinal);

@@ -11,7 +11,8 @@ namespace RbdBackup.Core.Backup;
 /// next run on the same image goes on or clears away.
 /// </summary>
 public sealed partial class BackupRunner(
-    IImageCluster cluster, IStateStore state, PointRepository repository, BackupOptions options, IThrottle throttle, TimeProvider time, ILogger<BackupRunner> log)
+    IImageCluster cluster, IStateStore state, PointRepository repository, BackupOptions options, IThrottle throttle, TimeProvider time, ILogger<BackupRunner> log,
+    IDiskActivity? cloud = null)
 {
     private static readonly TimeSpan CancelPoll = TimeSpan.FromSeconds(5);
 
@@ -76,6 +77,7 @@ public sealed partial class BackupRunner(
         if (ask.Snapshot is null && unfinished?.SnapshotId is null)
         {
             await jobs.RefuseIfHeldAsync(ask.Image, time.GetUtcNow(), cancel);
+            await RefuseIfBusyAsync(ask.Image, cancel);
         }
 
         var job = unfinished is null ? await BeginAsync(ask, info, jobs, cancel) : await ResumeAsync(ask, unfinished, jobs, cancel);
@@ -171,6 +173,14 @@ public sealed partial class BackupRunner(
         await jobs.SaveAsync(job, cancel);
         Checkpoints.Pass("backup.intent");
         return job;
+    }
+
+    private async Task RefuseIfBusyAsync(ImageSpec spec, CancellationToken cancel)
+    {
+        if (cloud is not null && await cloud.BusyWithAsync(spec, cancel) is { } work)
+        {
+            throw new RbdBackupException(ErrorKind.Busy, $"its cloud works on {spec} ({work})", "No snapshot is made meanwhile; what waits in the queue is done afterwards.");
+        }
     }
 
     private async Task<ImageInfo> LookAsync(ImageSpec spec, CancellationToken cancel)

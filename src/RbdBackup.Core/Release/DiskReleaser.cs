@@ -22,7 +22,7 @@ public sealed class DiskReleaser(IImageCluster cluster, IStateStore state, Snaps
 
         var name = StateKeys.Image(seen.PoolId, seen.ImageId);
         var records = await state.ReadAsync(name, cancel);
-        if (records.Count == 0 && !seen.Snapshots.Any(naming.IsOurs))
+        if (records.Count == 0 && !seen.Snapshots.Any(naming.IsOurs) && await state.GetHolderAsync(name, cancel) is null)
         {
             return null;
         }

@@ -65,8 +65,8 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     public IThrottle Throttle() => new Throttle(settings.Backup.Throttle.BytesPerSecond, time);
 
     /// <summary>Makes restore points.</summary>
-    public BackupRunner Backup(IImageCluster cluster, IStateStore state, PointRepository repository, IThrottle throttle) =>
-        new(cluster, state, repository, BackupOptions, throttle, time, loggers.CreateLogger<BackupRunner>());
+    public BackupRunner Backup(IImageCluster cluster, IStateStore state, PointRepository repository, IThrottle throttle, IDiskActivity? cloud = null) =>
+        new(cluster, state, repository, BackupOptions, throttle, time, loggers.CreateLogger<BackupRunner>(), cloud);
 
     /// <summary>Gives restore points back.</summary>
     public RestoreRunner Restore(IImageCluster cluster, IStateStore state, PointRepository repository) =>

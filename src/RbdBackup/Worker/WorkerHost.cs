@@ -28,18 +28,19 @@ internal sealed class WorkerHost(CommandContext context)
         await using var repository = await services.OpenRepositoryAsync(create: true, stop);
         await using var cluster = await services.ConnectAsync(stop);
         await using var state = services.OpenState(cluster);
-        var runner = services.Backup(cluster, state, repository, services.Throttle());
+        var meaning = NotificationIntake.Meaning(settings);
+        using var cloud = settings.Keystone.AuthType is null ? null : CloudAccess.Open(settings, Log<WorkerHost>());
+        var activity = cloud is null ? null : new CloudActivity(cloud, meaning, time, Log<CloudActivity>());
+        var runner = services.Backup(cluster, state, repository, services.Throttle(), activity);
         using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, time, Log<Dispatcher>());
         await using var queue = QueueFactory.Open(settings, context.Loggers, time);
         var listeners = urls.Select(u => new NotificationListener(u, QueueFactory.Options(settings), time, Log<NotificationListener>())).ToList();
 
-        var meaning = NotificationIntake.Meaning(settings);
         var jobs = new JobIntake(cluster, state, dispatcher, Log<JobIntake>());
         var notifications = new NotificationIntake(settings, meaning, new Members(state), queue, time, Log<NotificationIntake>());
         var releases = new ReleaseIntake(cluster, services.Releaser(cluster, state), meaning, metrics, time, Log<ReleaseIntake>());
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>());
-        using var cloud = settings.Keystone.AuthType is null ? null : CloudAccess.Open(settings, Log<WorkerHost>());
         var sweeper = new Sweeper(services.Sweep(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);

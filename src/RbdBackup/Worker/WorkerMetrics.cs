@@ -31,7 +31,9 @@ internal sealed class WorkerMetrics : IDisposable
         _data = _meter.CreateCounter<long>("rbdbackup.data", "By", "Bytes of changed data found.");
         _crossChecks = _meter.CreateCounter<long>("rbdbackup.crosschecks", "{increment}", "Comparisons of object maps with the fine diff, by result.");
         _release = _meter.CreateHistogram<double>("rbdbackup.release.duration", "s", "From a release's message taken to our snapshots gone.");
-        _lag = _meter.CreateHistogram<double>("rbdbackup.release.lag", "s", "From a release's message sent, by its own time, to our snapshots gone.");
+        _lag = _meter.CreateHistogram(
+            "rbdbackup.release.lag", "s", "From a release's message sent, by its own time, to our snapshots gone.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 600, 3600] });
         _swept = _meter.CreateCounter<long>("rbdbackup.swept", "{image}", "Images that a sweep found to be kept by our snapshots alone, by what became of them.");
         _meter.CreateObservableGauge(
             "rbdbackup.rebuilt.old_disk", () => Volatile.Read(ref _oldDisks), "{server}", "Servers that were rebuilt and have their old disk nevertheless.");

@@ -1,4 +1,5 @@
 using RbdBackup.Core.Model;
+using RbdBackup.EndToEnd.Worker;
 
 namespace RbdBackup.EndToEnd.OpenStack;
 
@@ -73,6 +74,21 @@ public sealed class VolumeReleaseTests(Mini mini) : IClassFixture<Mini>
         }
 
         await Task.WhenAll(volumes.Select(v => DeleteAsync(world, v)));
+    }
+
+    [Fact]
+    public async Task No_snapshot_is_made_while_Cinder_works_on_a_volume_though_no_message_told_of_it()
+    {
+        await using var world = await ReleaseWorld.StartAsync(mini);
+        using var admin = await CloudActions.OfAsync("SERVICE");
+        var volume = (await world.Tenant.CreateVolumeAsync()).Id;
+        await admin.VolumeAsync(volume, "os-reset_status", new() { ["status"] = "retyping" });
+        await world.Sandbox.DoAsync("backup", "volume", volume, "--queue");
+        await WorkerProcess.UntilAsync("the worker to wait", () => Task.FromResult(world.Worker.Log.Contains("(retyping)", StringComparison.Ordinal)), world.Worker);
+        Assert.Empty((await world.FindAsync(new ImageSpec("volumes", $"volume-{volume}")))!.Snapshots);
+
+        await admin.VolumeAsync(volume, "os-reset_status", new() { ["status"] = "available" });
+        await WorkerProcess.HasPointsAsync(world.Sandbox, 1, world.Worker);
     }
 
     private async Task DeleteAsync(ReleaseWorld world, string volume)

@@ -104,6 +104,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
         var old = message["payload"]![from]!.GetValue<string>();
         message = JsonNode.Parse(message.ToJsonString().Replace(old, to, StringComparison.Ordinal))!;
         message["message_id"] = Guid.NewGuid().ToString();
+        message["timestamp"] = DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm:ss.ffffff");
         message["_context_request_id"] = $"req-{Guid.NewGuid()}";
         change?.Invoke(message["payload"]!);
         envelope["oslo.message"] = message.ToJsonString();
