@@ -39,7 +39,8 @@ public sealed class SweepRunner(
     {
         await using var lease = dryRun ? null : await state.AcquireAsync(LeaseName, cancel);
         var (steps, errors) = (new List<SweepStep>(), new List<RbdBackupException>());
-        var found = ServerDisksAsync(errors, cancel).Concat(DeletedVolumesAsync(cancel)).Concat(TrashAsync(options.VolumePool, cancel)).Concat(TrashAsync(options.ServerPool, cancel));
+        var found = ServerDisksAsync(errors, cancel).Concat(DeletedVolumesAsync(errors, cancel))
+            .Concat(TrashAsync(options.VolumePool, errors, cancel)).Concat(TrashAsync(options.ServerPool, errors, cancel));
         await foreach (var image in found)
         {
             if (SweepPlanner.Decide(image, time.GetUtcNow(), options.Grace) is { } step)
@@ -101,11 +102,13 @@ public sealed class SweepRunner(
         }
     }
 
-    private async IAsyncEnumerable<SweptImage> DeletedVolumesAsync([EnumeratorCancellation] CancellationToken cancel)
+    private async IAsyncEnumerable<SweptImage> DeletedVolumesAsync(List<RbdBackupException> errors, [EnumeratorCancellation] CancellationToken cancel)
     {
         foreach (var name in (await cluster.ListImagesAsync(options.VolumePool, "", cancel)).Where(n => n.EndsWith(".deleted", StringComparison.Ordinal)))
         {
-            if (await cluster.FindAsync(new ImageSpec(options.VolumePool, name), cancel) is { } info)
+            ImageInfo? info = null;
+            await TryAsync(errors, async () => info = await cluster.FindAsync(new ImageSpec(options.VolumePool, name), cancel));
+            if (info is not null)
             {
                 yield return Found(info, SweptPlace.DeletedVolume);
             }
@@ -113,23 +116,18 @@ public sealed class SweepRunner(
     }
 
     /// <summary>The trash, without what a restore put there: that must come back as it was.</summary>
-    private async IAsyncEnumerable<SweptImage> TrashAsync(string pool, [EnumeratorCancellation] CancellationToken cancel)
+    private async IAsyncEnumerable<SweptImage> TrashAsync(string pool, List<RbdBackupException> errors, [EnumeratorCancellation] CancellationToken cancel)
     {
         foreach (var entry in (await cluster.TrashListAsync(pool, "", cancel)).Where(e => !e.Name.StartsWith("rbdbackup.", StringComparison.Ordinal)))
         {
-            IImage image;
-            try
+            ImageInfo? info = null;
+            await TryAsync(errors, async () =>
             {
-                image = await cluster.OpenByIdAsync(pool, "", entry.ImageId, writable: false, cancel);
-            }
-            catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
+                await using var image = await cluster.OpenByIdAsync(pool, "", entry.ImageId, writable: false, cancel);
+                info = await image.GetInfoAsync(cancel);
+            });
+            if (info is not null)
             {
-                continue;
-            }
-
-            await using (image)
-            {
-                var info = await image.GetInfoAsync(cancel);
                 yield return Found(info, SweptPlace.Trash) with { Image = new ImageSpec(pool, entry.Name), ImageId = entry.ImageId };
             }
         }

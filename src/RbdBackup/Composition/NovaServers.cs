@@ -14,7 +14,10 @@ internal sealed class NovaServers(OpenStackCloud cloud) : IServerDirectory
         var servers = new Dictionary<Guid, KnownServer>();
         await foreach (var server in cloud.Compute.ListServersAsync(new ServerFilter { AllProjects = true }, cancel))
         {
-            servers[Guid.Parse(server.Id)] = new KnownServer(server.Updated, server.TaskState is not null || server.IsUnknown);
+            if (Guid.TryParseExact(server.Id, "D", out var id))
+            {
+                servers[id] = new KnownServer(server.Updated, server.TaskState is not null || server.IsUnknown);
+            }
         }
 
         return servers;
