@@ -3,9 +3,6 @@ namespace RbdBackup.OpenStack;
 /// <summary>What Cinder's notifications mean.</summary>
 internal static class CinderMeaning
 {
-    // What oslo.utils takes for false, and Python's None: everything else that a tenant may write asks for a backup.
-    private static readonly HashSet<string> Refusals = new(StringComparer.OrdinalIgnoreCase) { "", "0", "f", "false", "off", "n", "no", "none" };
-
     /// <summary>The meaning of one notification.</summary>
     public static DiskEvent Of(Notification n, MeaningOptions options)
     {
@@ -58,7 +55,7 @@ internal static class CinderMeaning
             return new Ignored("its metadata is no Python dictionary of strings", origin);
         }
 
-        return metadata.GetValueOrDefault(options.SnapshotKey) is { } value && !Refusals.Contains(value.Trim())
+        return options.AsksForSnapshot(metadata)
             ? new SnapshotBackupAsked(disk, id.ToString("D"), options.SnapshotName(id), origin)
             : new Ignored("the snapshot does not ask for a backup", origin);
     }

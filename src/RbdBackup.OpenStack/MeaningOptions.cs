@@ -7,6 +7,9 @@ public sealed record MeaningOptions
 {
     private const string IdMark = "{id}";
 
+    // What oslo.utils takes for false, and Python's None: everything else that a tenant may write asks for a backup.
+    private static readonly HashSet<string> Refusals = new(StringComparer.OrdinalIgnoreCase) { "", "0", "f", "false", "off", "n", "no", "none" };
+
     /// <summary>The pool of Nova's disks (<c>images_rbd_pool</c>).</summary>
     public string ServerPool { get; init; } = "vms";
 
@@ -25,11 +28,25 @@ public sealed record MeaningOptions
     /// <summary>The metadata key in which a server or volume names its policy.</summary>
     public string PolicyKey { get; init; } = "backup_policy";
 
+    /// <summary>The metadata key whose every new value asks for a backup at once.</summary>
+    public string NowKey { get; init; } = "backup_now";
+
+    /// <summary>The metadata key in which a server is told how its backups went.</summary>
+    public string StatusKey { get; init; } = "backup_status";
+
     /// <summary>The property with which a Cinder snapshot asks to be backed up.</summary>
     public string SnapshotKey { get; init; } = "backup";
 
-    /// <summary>The same options with other metadata keys: <c>PREFIX_policy</c>, and <c>PREFIX</c> on a Cinder snapshot.</summary>
-    public MeaningOptions WithKeyPrefix(string prefix) => this with { PolicyKey = $"{prefix}_policy", SnapshotKey = prefix };
+    /// <summary>The same options with other metadata keys: <c>PREFIX_policy</c>, <c>PREFIX_now</c>, <c>PREFIX_status</c>, and <c>PREFIX</c> on a Cinder snapshot.</summary>
+    public MeaningOptions WithKeyPrefix(string prefix) =>
+        this with { PolicyKey = $"{prefix}_policy", NowKey = $"{prefix}_now", StatusKey = $"{prefix}_status", SnapshotKey = prefix };
+
+    /// <summary>True where a Cinder snapshot's metadata asks for a backup of it.</summary>
+    public bool AsksForSnapshot(IReadOnlyDictionary<string, string> metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        return metadata.GetValueOrDefault(SnapshotKey) is { } value && !Refusals.Contains(value.Trim());
+    }
 
     /// <summary>The disk of a server or volume whose <paramref name="id"/> is known to be a UUID.</summary>
     public DiskRef Disk(DiskKind kind, Guid id)
@@ -38,7 +55,8 @@ public sealed record MeaningOptions
         return new DiskRef(kind, id.ToString("D"), new ImageSpec(pool, Fill(template, id)));
     }
 
-    internal string SnapshotName(Guid id) => Fill(CinderSnapshot, id);
+    /// <summary>A Cinder snapshot's name on the image.</summary>
+    public string SnapshotName(Guid id) => Fill(CinderSnapshot, id);
 
     private static string Fill(string template, Guid id) => template.Replace(IdMark, id.ToString("D"), StringComparison.Ordinal);
 }

@@ -40,6 +40,9 @@ internal static class NovaMeaning
                 : new Ignored("its metadata is no object of strings", origin);
     }
 
+    /// <summary>True while Nova does something to the server: what comes of it, another message says.</summary>
+    internal static bool IsAtWork(Notification n) => State.Of(n.Payload, n.Format == NotificationFormat.NovaLegacy).Task is not null;
+
     private static ReleaseReason? Release(string action) => action switch
     {
         "delete.start" or "force_delete.start" => ReleaseReason.Deleting,

@@ -32,6 +32,13 @@ public static class StateKeys
     /// <summary>The state object of a policy's schedule.</summary>
     public static string Schedule(string policy) => $"schedule.{Uri.EscapeDataString(policy)}";
 
+    /// <summary>The lease of whoever compares all of the cloud with what is protected.</summary>
+    public const string Tenants = "tenants";
+
+    /// <summary>The state object with what servers, volumes and snapshots asked for, those whose ids begin alike.</summary>
+    /// <param name="id">The id; a UUID in its usual form.</param>
+    public static string TenantsOf(string id) => $"{Tenants}.{id[..2]}";
+
     /// <summary>A job's record.</summary>
     public static string Job(PointId point) => $"{JobPrefix}{point}";
 

@@ -69,7 +69,7 @@ public enum AskedSource
     [JsonStringEnumMemberName("schedule")]
     Schedule,
 
-    /// <summary>A notification of Nova or Cinder.</summary>
+    /// <summary>A tenant, with the metadata of a server, a volume or a Cinder snapshot.</summary>
     [JsonStringEnumMemberName("notification")]
     Notification,
 }

@@ -100,7 +100,7 @@ public static class OptionCatalog
     public static IReadOnlyList<SectionDefinition> Sections { get; } =
     [
         Define<GeneralSettings>(), Define<CephSettings>(), Define<StoreSettings>(), Define<KeystoneSettings>(), Define<RepositorySettings>(), Define<EncryptionSettings>(), Define<BackupSettings>(),
-        Define<RestoreSettings>(), Define<RotationSettings>(), Define<JobsSettings>(), Define<NotificationsSettings>(),
+        Define<RestoreSettings>(), Define<RotationSettings>(), Define<JobsSettings>(), Define<NotificationsSettings>(), Define<TenantsSettings>(),
         Define<HttpSettings>(), Define<PolicySettings>(),
     ];
 

@@ -39,6 +39,9 @@ public sealed record RbdBackupSettings
     /// <summary>Section <c>[notifications]</c>.</summary>
     public required NotificationsSettings Notifications { get; init; }
 
+    /// <summary>Section <c>[tenants]</c>.</summary>
+    public required TenantsSettings Tenants { get; init; }
+
     /// <summary>Section <c>[http]</c>.</summary>
     public required HttpSettings Http { get; init; }
 

@@ -19,6 +19,7 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         Rotation = Bind<RotationSettings>(),
         Jobs = Bind<JobsSettings>(),
         Notifications = Bind<NotificationsSettings>(),
+        Tenants = Bind<TenantsSettings>(),
         Http = Bind<HttpSettings>(),
         Policies = values.PolicyNames.ToDictionary(n => n, n => Bind<PolicySettings>($"policy:{n}")),
     };

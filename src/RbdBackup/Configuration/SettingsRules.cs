@@ -27,6 +27,8 @@ internal static class SettingsRules
                 $"[store] url is Swift's, and nothing says how to log in: set [keystone] auth_type or cloud, or [store] swift_auth_url for Swift's own authentication{Because(settings)}"),
             (new[] { settings.Encryption.KeyFile, settings.Encryption.KeyEnv, settings.Encryption.KeyCommand }.Count(s => s is not null) > 1,
                 "[encryption] key_file, key_env and key_command: more than one is set; choose one"),
+            (settings.Tenants.VolumePools.Any(p => p.Split('=') is not [{ Length: > 0 }, { Length: > 0 }]),
+                "[tenants] volume_pools: each is written BACKEND=POOL, such as rbd-ssd=volumes-ssd"),
             (settings.Rotation.Grace < settings.Jobs.Deadline + TimeSpan.FromHours(1),
                 "[rotation] grace must be longer than [jobs] deadline by an hour at least; else gc could delete what a running job stored"),
         ];

@@ -8,12 +8,14 @@ using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Requests;
 using RbdBackup.Observe;
+using RbdBackup.Tenants;
 
 namespace RbdBackup.Worker;
 
 /// <summary>Carries out what waits in an image's records, with a bound on jobs in all and on jobs in one pool. One an image holds by its lease.</summary>
 internal sealed partial class Dispatcher(
-    IStateStore state, BackupRunner runner, Services services, JobsSettings limits, WorkerMetrics metrics, TimeProvider time, ILogger log) : IDisposable
+    IStateStore state, BackupRunner runner, Services services, JobsSettings limits, WorkerMetrics metrics, TimeProvider time, ILogger log,
+    TenantHouse? tenants = null) : IDisposable
 {
     private readonly SemaphoreSlim _places = new(limits.Concurrency);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _pools = new();
@@ -60,7 +62,9 @@ internal sealed partial class Dispatcher(
         using var running = metrics.Running(ask.Image);
         try
         {
-            metrics.Finished(await runner.RunAsync(ask, IProgressReporter.None, stop));
+            var point = await runner.RunAsync(ask, IProgressReporter.None, stop);
+            metrics.Finished(point);
+            tenants?.Ended(point);
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.Busy)
         {
@@ -70,6 +74,7 @@ internal sealed partial class Dispatcher(
         catch (RbdBackupException e)
         {
             metrics.Failed(ask.Image, e.Kind);
+            tenants?.Failed(ask.Image, e.Kind);
             LogFailed(ask.Image, e.Message, e.Remedy);
         }
     }

@@ -8,8 +8,18 @@ namespace RbdBackup.Worker;
 /// <summary>A disk whose metadata named a policy.</summary>
 /// <param name="Image">The disk.</param>
 /// <param name="Policy">The policy; null where the metadata no longer names one.</param>
-/// <param name="Project">The OpenStack project, as the message claimed.</param>
-internal sealed record Member(ImageSpec Image, string? Policy, string? Project);
+/// <param name="Project">The OpenStack project: as Nova or Cinder said it, or, without [keystone], as the message claimed.</param>
+internal sealed record Member(ImageSpec Image, string? Policy, string? Project)
+{
+    /// <summary>The server that has it; null for none, and without [keystone].</summary>
+    public string? Server { get; init; }
+
+    /// <summary>The volume that it is; null for a disk of Nova's, and without [keystone].</summary>
+    public string? Volume { get; init; }
+
+    /// <summary>How often it became a policy's.</summary>
+    public int Times { get; init; }
+}
 
 /// <summary>The disks that tenants protect by metadata, remembered in RADOS so that every worker's schedule has them.</summary>
 internal sealed class Members(IStateStore state)
@@ -18,7 +28,11 @@ internal sealed class Members(IStateStore state)
 
     /// <summary>All disks with a policy.</summary>
     public async Task<IReadOnlyList<Member>> ReadAsync(CancellationToken cancel) =>
-        [.. (await state.ReadAsync(Name, cancel)).Values.Select(Parse).OfType<Member>().Where(m => m.Policy is not null)];
+        [.. (await ReadAllAsync(cancel)).Values.Where(m => m.Policy is not null)];
+
+    /// <summary>The same, and those that had one.</summary>
+    public async Task<IReadOnlyDictionary<ImageSpec, Member>> ReadAllAsync(CancellationToken cancel) =>
+        (await state.ReadAsync(Name, cancel)).Values.Select(Parse).OfType<Member>().DistinctBy(m => m.Image).ToDictionary(m => m.Image);
 
     /// <summary>Remembers a disk's policy, and says whether it is another one than before. Last one wins: the services' messages come in order.</summary>
     public async Task<bool> RememberAsync(Member member, CancellationToken cancel)
@@ -29,8 +43,19 @@ internal sealed class Members(IStateStore state)
             return false;
         }
 
-        await state.WriteUnleasedAsync(Name, member.Image.ToString(), JsonSerializer.SerializeToUtf8Bytes(member, Output.JsonOptions), cancel);
+        await WriteAsync(member, cancel);
         return true;
+    }
+
+    /// <summary>Writes a disk's record as it is.</summary>
+    public Task WriteAsync(Member member, CancellationToken cancel) =>
+        state.WriteUnleasedAsync(Name, member.Image.ToString(), JsonSerializer.SerializeToUtf8Bytes(member, Output.JsonOptions), cancel);
+
+    /// <summary>Forgets disks that are gone.</summary>
+    public async Task ForgetAsync(IReadOnlyCollection<ImageSpec> images, CancellationToken cancel)
+    {
+        await using var lease = await state.AcquireAsync(Name, cancel);
+        await lease.UpdateAsync(new Dictionary<string, byte[]>(), [.. images.Select(i => i.ToString())], cancel);
     }
 
     private static Member? Parse(byte[] json)

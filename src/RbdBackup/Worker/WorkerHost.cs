@@ -7,6 +7,7 @@ using RbdBackup.Core.Repository;
 using RbdBackup.Core.Verify;
 using RbdBackup.Messaging;
 using RbdBackup.Observe;
+using RbdBackup.Tenants;
 
 namespace RbdBackup.Worker;
 
@@ -29,27 +30,34 @@ internal sealed class WorkerHost(CommandContext context)
         await using var cluster = await services.ConnectAsync(stop);
         await using var state = services.OpenState(cluster);
         var runner = services.Backup(cluster, state, repository, services.Throttle());
-        using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, time, Log<Dispatcher>());
         await using var queue = QueueFactory.Open(settings, context.Loggers, time);
+        var meaning = NotificationIntake.Meaning(settings);
+        using var tenants = TenantHouse.Open(settings, cluster, state, meaning, queue.PublishAsync, context.Loggers, time);
+        using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, time, Log<Dispatcher>(), tenants);
         var listeners = urls.Select(u => new NotificationListener(u, QueueFactory.Options(settings), time, Log<NotificationListener>())).ToList();
 
-        var meaning = NotificationIntake.Meaning(settings);
         var jobs = new JobIntake(cluster, state, dispatcher, Log<JobIntake>());
         var notifications = new NotificationIntake(settings, meaning, new Members(state), queue, time, Log<NotificationIntake>());
         var releases = new ReleaseIntake(cluster, state, meaning, services.Naming, metrics, time, Log<ReleaseIntake>());
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
-        var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>());
+        var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), tenants is null ? null : tenants.MayAsk);
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
+        if (tenants is null)
+        {
+            context.Note("Nova and Cinder are not asked ([keystone] says nothing, or [tenants] ask_cloud = false): what notifications say is believed, and what they miss is missed");
+        }
+
         context.Note($"worker {Services.Holder} is up; health and metrics at {endpoint.Address}");
 
         await UntilStoppedAsync(
             [
                 t => queue.RunAsync(jobs.HandleAsync, settings.Jobs.Concurrency, t),
-                .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(notifications.HandleAsync, releases.HandleAsync, t))),
+                .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(tenants is null ? notifications.HandleAsync : tenants.HandleAsync, releases.HandleAsync, t))),
+                .. tenants?.Parts(() => listeners.SelectMany(l => l.Status)) ?? [],
                 reconciler.RunAsync,
                 scheduler.RunAsync,
-                t => WatchCatalogueAsync(repository, metrics, t),
+                t => WatchCatalogueAsync(repository, metrics, tenants, t),
             ],
             stop);
     }
@@ -77,13 +85,14 @@ internal sealed class WorkerHost(CommandContext context)
     }
 
     /// <summary>Reads the catalogue now and then: points that other workers and commands made count for the age of the last good one.</summary>
-    private async Task WatchCatalogueAsync(PointRepository repository, WorkerMetrics metrics, CancellationToken stop)
+    private async Task WatchCatalogueAsync(PointRepository repository, WorkerMetrics metrics, TenantHouse? tenants, CancellationToken stop)
     {
         using var timer = new PeriodicTimer(CatalogueInterval, context.Time);
         do
         {
             try
             {
+                var from = context.Time.GetUtcNow();
                 var (verified, points) = (await VerifiedResults.ReadAsync(repository, null, stop), new List<(Manifest, VerifiedState?)>());
                 await foreach (var manifest in repository.ReadNewestAsync(stop))
                 {
@@ -92,6 +101,7 @@ internal sealed class WorkerHost(CommandContext context)
                 }
 
                 metrics.Verified(points);
+                tenants?.Saw(points.Select(p => p.Item1), from);
             }
             catch (RbdBackupException e) when (e.IsTransient)
             {

@@ -1,0 +1,42 @@
+using RbdBackup.Core.Model;
+using RbdBackup.OpenStack;
+
+namespace RbdBackup.Tenants;
+
+/// <summary>What is to become of a disk.</summary>
+internal enum Fate
+{
+    /// <summary>Its policy backs it up.</summary>
+    Protected,
+
+    /// <summary>Nobody asked for it; it could be.</summary>
+    Unasked,
+
+    /// <summary>Its project wants it left out.</summary>
+    LeftOut,
+
+    /// <summary>It can't be, or must not be.</summary>
+    Impossible,
+
+    /// <summary>Nobody can say now: it stays as it is.</summary>
+    Unknown,
+}
+
+/// <summary>A disk of a server's, or a volume, and what the coverage planner says of it.</summary>
+/// <param name="Kind">Whether it is Nova's or Cinder's.</param>
+/// <param name="Id">The server's id, or the volume's.</param>
+/// <param name="Server">The server that has it; null for a volume that none has.</param>
+/// <param name="Project">The project whose disk it is, as Nova or Cinder says it.</param>
+/// <param name="Image">Its image.</param>
+/// <param name="Fate">What is to become of it.</param>
+internal sealed record Disk(DiskKind Kind, string Id, string? Server, string Project, ImageSpec Image, Fate Fate)
+{
+    /// <summary>The policy that protects it; null unless it is protected.</summary>
+    public string? Policy { get; init; }
+
+    /// <summary>Why it is not protected; null where it is, or where nobody asked.</summary>
+    public string? Why { get; init; }
+
+    /// <summary>The same disk, which can't be backed up.</summary>
+    public Disk Without(string why) => this with { Fate = Fate.Impossible, Policy = null, Why = why };
+}
