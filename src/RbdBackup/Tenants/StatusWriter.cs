@@ -113,7 +113,7 @@ internal sealed partial class StatusWriter(ComputeClient compute, MeaningOptions
             await (text is null
                 ? compute.DeleteMetadataAsync(server, words.StatusKey, stop)
                 : compute.SetMetadataAsync(server, new Dictionary<string, string> { [words.StatusKey] = text }, stop));
-            var isDone = text is null && record is { Policy: null, Now: null };
+            var isDone = text is null && record is { Policy: null, Now: null, Nows: 0 };
             await TenantRecords.WriteAsync(lease, subject, isDone ? null : record with { Status = text }, stop);
         }
     }

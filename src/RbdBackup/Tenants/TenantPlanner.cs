@@ -79,8 +79,8 @@ internal static class TenantPlanner
 
     private static Asking? Next(Survey seen, Asking? record, int nows)
     {
-        // A status that stands in the metadata is taken away first, by the record that says so.
-        if (!seen.Asks && (record?.Status is null || seen.Project is null))
+        // The record stays where its status has to be taken away, and where the same value of the key may come again, which is then a new one.
+        if (seen.Project is null || (!seen.Asks && record?.Status is null && nows == 0))
         {
             return null;
         }
