@@ -32,6 +32,9 @@ internal sealed class WorkerProcess : IAsyncDisposable
     [
         $"ceph.user={Mini.WorkerUser}", $"ceph.state_namespace={name}", "ceph.lease_duration=5s", $"notifications.queue_prefix={name}", $"notifications.exchanges={name}.nova, {name}.cinder",
         $"notifications.transport_url={Mini.AmqpUrl.Replace("amqp:", "rabbit:", StringComparison.Ordinal)}", "http.port=0",
+
+        // Forged messages are what most tests are made of.
+        "tenants.ask_cloud=false",
         "repository.segment_size=1MiB", "repository.frame_size=64KiB", "repository.uploads=1",
     ];
 
@@ -123,6 +126,9 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
         _process.Dispose();
     }
+
+    /// <summary>How often the log says something.</summary>
+    public int Says(string text) => Log.Split(text).Length - 1;
 
     private bool Has(string text)
     {

@@ -1,0 +1,133 @@
+using RbdBackup.EndToEnd.Worker;
+
+namespace RbdBackup.EndToEnd.OpenStack;
+
+/// <summary>Tenants protect servers and volumes with metadata, and read what came of it, on a real cloud.</summary>
+[Trait("Needs", "OpenStack")]
+[Collection(nameof(TenantScene))]
+public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixture<Mini>, IAsyncLifetime
+{
+    private readonly string _name = $"e2e-{Guid.NewGuid():N}";
+
+    private string Prefix => TenantScene.Prefix(_name);
+
+    public Task InitializeAsync() => scene.ResetAsync();
+
+    public Task DisposeAsync() => scene.ResetAsync();
+
+    [Fact]
+    public async Task A_policy_protects_root_disk_and_volume_at_once_and_each_wish_makes_one_point()
+    {
+        using var sandbox = new Sandbox(TenantScene.Settings(_name, listens: true, "tenants.reconcile_interval=1h", "tenants.write_status=true"));
+        var worker = await WorkerProcess.StartAsync(sandbox);
+        await PassedAsync(worker, 1);
+        await scene.SetAsync($"{Prefix}_policy", "daily");
+        await HasAsync(sandbox, worker, root: 1, data: 1);
+        await CoversAsync(worker, (scene.Root, "daily"), (scene.DataImage, "daily"));
+        await WorkerProcess.UntilAsync("the status to be ok", async () => (await scene.StatusAsync(_name))?.StartsWith("ok ", StringComparison.Ordinal) == true, worker);
+        Assert.Matches("^ok 20..-..-..T..:..:..Z: 2 disks, point [0-9a-f-]{36}, policy daily$", await scene.StatusAsync(_name));
+        Assert.All(await WorkerProcess.PointsAsync(sandbox), p => Assert.Equal("daily", p.GetProperty("policy").GetString()));
+
+        // Nova sends each change in both of its formats, and our own writing of the status is a change too.
+        await scene.SetAsync($"{Prefix}_now", "1");
+        await HasAsync(sandbox, worker, root: 2, data: 2);
+        await scene.SetAsync($"{Prefix}_now", "2");
+        await HasAsync(sandbox, worker, root: 3, data: 3);
+
+        // What was done is remembered by no process.
+        await worker.DisposeAsync();
+        worker = await WorkerProcess.StartAsync(sandbox);
+        await PassedAsync(worker, 1);
+        await scene.SetAsync("another", "key");
+        await scene.SetAsync($"{Prefix}_policy", "dayly");
+        await WorkerProcess.UntilAsync(
+            "the status to say what is wrong", async () => await scene.StatusAsync(_name) == "error: unknown policy 'dayly'; known: daily, none, weekly", worker);
+        await CoversAsync(worker);
+        await scene.SetAsync($"{Prefix}_policy", "weekly");
+        await HasAsync(sandbox, worker, root: 4, data: 4);
+        await CoversAsync(worker, (scene.Root, "weekly"), (scene.DataImage, "weekly"));
+
+        await scene.A.Cloud.Compute.DetachVolumeAsync(scene.Server.Id, scene.Data.Id, default);
+        await CoversAsync(worker, (scene.Root, "weekly"));
+        await scene.UnsetAsync($"{Prefix}_policy");
+        await scene.UnsetAsync($"{Prefix}_now");
+        await CoversAsync(worker);
+        await WorkerProcess.UntilAsync("the status to go", async () => await scene.StatusAsync(_name) is null, worker);
+        await worker.DisposeAsync();
+        Assert.Equal((4, 4), (await TenantScene.PointsAsync(sandbox, scene.Root), await TenantScene.PointsAsync(sandbox, scene.DataImage)));
+    }
+
+    [Fact]
+    public async Task Without_notifications_all_works_too_and_what_changed_while_the_worker_was_down_is_found()
+    {
+        using var sandbox = new Sandbox(TenantScene.Settings(_name, listens: false, "tenants.reconcile_interval=2s"));
+        await scene.SetAsync($"{Prefix}_policy", "daily");
+        await scene.SetAsync($"{Prefix}_now", "before");
+        await using var worker = await WorkerProcess.StartAsync(sandbox);
+        await HasAsync(sandbox, worker, root: 1, data: 1);
+        await CoversAsync(worker, (scene.Root, "daily"), (scene.DataImage, "daily"));
+
+        await scene.SetAsync($"{Prefix}_now", "after");
+        await HasAsync(sandbox, worker, root: 2, data: 2);
+        await scene.SetVolumeAsync($"{Prefix}_policy", "none");
+        await CoversAsync(worker, (scene.Root, "daily"));
+        await scene.SetVolumeAsync($"{Prefix}_now", "1");
+        await HasAsync(sandbox, worker, root: 2, data: 3);
+        await scene.UnsetAsync($"{Prefix}_policy");
+        await scene.SetVolumeAsync($"{Prefix}_policy", "weekly");
+        await CoversAsync(worker, (scene.DataImage, "weekly"));
+        await HasAsync(sandbox, worker, root: 2, data: 4);
+
+        var snapshot = await scene.SnapshotAsync($"{Prefix}=yes");
+        try
+        {
+            await HasAsync(sandbox, worker, root: 2, data: 5);
+            Assert.Contains(await WorkerProcess.PointsAsync(sandbox), p => p.GetProperty("snapshot").GetString() == $"snapshot-{snapshot}");
+            var passes = worker.Says("compared with what is protected");
+            await PassedAsync(worker, passes + 2);
+            Assert.Equal((2, 5), (await TenantScene.PointsAsync(sandbox, scene.Root), await TenantScene.PointsAsync(sandbox, scene.DataImage)));
+        }
+        finally
+        {
+            await scene.DeleteSnapshotAsync(snapshot);
+        }
+    }
+
+    [Fact]
+    public async Task A_project_asks_for_what_it_may_have_and_reads_why_it_gets_no_more()
+    {
+        string[] settings = TenantScene.Settings(_name, listens: false, "tenants.reconcile_interval=2s", "tenants.write_status=true");
+        using (var tagged = new Sandbox([.. settings, "tenants.project_tag=may-back-up"]))
+        {
+            await scene.SetAsync($"{Prefix}_policy", "daily");
+            await using var worker = await WorkerProcess.StartAsync(tagged);
+            await WorkerProcess.UntilAsync("the refusal", async () => await scene.StatusAsync(_name) == "error: the project may not ask for backups", worker);
+            Assert.Empty(await TenantScene.MembersAsync(mini.Admin, _name));
+            Assert.Empty(await WorkerProcess.PointsAsync(tagged));
+        }
+
+        using var limited = new Sandbox([.. settings, "tenants.max_points=2"]);
+        await using var second = await WorkerProcess.StartAsync(limited);
+        await HasAsync(limited, second, root: 1, data: 1);
+        await WorkerProcess.UntilAsync("the status to be ok", async () => (await scene.StatusAsync(_name))?.StartsWith("ok ", StringComparison.Ordinal) == true, second);
+        await scene.SetAsync($"{Prefix}_now", "1");
+        await WorkerProcess.UntilAsync(
+            "the refusal", async () => (await scene.StatusAsync(_name))?.EndsWith("Z: the project has 2 points of 2", StringComparison.Ordinal) == true, second);
+        Assert.Equal(2, (await WorkerProcess.PointsAsync(limited)).Count);
+        Assert.NotEqual(0, second.Says("is refused to project"));
+    }
+
+    private static Task PassedAsync(WorkerProcess worker, int passes) => WorkerProcess.UntilAsync(
+        $"{passes} passes over the cloud", () => Task.FromResult(worker.Says("compared with what is protected") >= passes), worker);
+
+    private Task HasAsync(Sandbox sandbox, WorkerProcess worker, int root, int data)
+    {
+        return WorkerProcess.UntilAsync(
+            $"{root} points of the root disk and {data} of the volume",
+            async () => (await TenantScene.PointsAsync(sandbox, scene.Root), await TenantScene.PointsAsync(sandbox, scene.DataImage)) == (root, data), worker);
+    }
+
+    private Task CoversAsync(WorkerProcess worker, params (string Image, string Policy)[] expected) => WorkerProcess.UntilAsync(
+        $"{expected.Length} disks to be protected",
+        async () => (await TenantScene.MembersAsync(mini.Admin, _name)).ToHashSet().SetEquals(expected.Select(e => KeyValuePair.Create(e.Image, e.Policy))), worker);
+}
