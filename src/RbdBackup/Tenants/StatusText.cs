@@ -28,7 +28,7 @@ internal static class StatusText
             { Covered.Count: 0, Policy: not (null or "none") } => "waiting: no disk to back up yet",
             _ => null,
         };
-        return text is null ? null : Line(text + NotCovered(asking));
+        return text is null ? null : Line(asking.Problem is null ? text + NotCovered(asking) : text);
     }
 
     /// <summary>Why a backup failed, in words that say nothing of hosts and pools.</summary>

@@ -34,7 +34,8 @@ internal static class TenantPlanner
         PlannedAsk[] asks =
         [
             .. joined.Where(j => j.IsNew).Select(j => new PlannedAsk(j.Disk, j.Member.Policy, DedupKey.Of(j.Disk.Image, "policy", $"{j.Member.Policy} {j.Member.Times}"))),
-            .. now.Select(d => new PlannedAsk(d, d.Policy, DedupKey.Of(d.Image, "now", $"{seen.Subject.Key} {nows} {seen.Now}"))),
+            // A disk's first backup answers a wish for one now, too.
+            .. now.Where(d => !joined.Any(j => j.IsNew && j.Disk == d)).Select(d => new PlannedAsk(d, d.Policy, DedupKey.Of(d.Image, "now", $"{seen.Subject.Key} {nows} {seen.Now}"))),
         ];
         Member[] changed =
         [
