@@ -17,6 +17,7 @@ internal sealed class ProjectGate(IdentityClient identity, TenantsSettings limit
     private readonly ConcurrentDictionary<string, (string? Why, DateTimeOffset At)> _allowed = new();
     private readonly Lock _lock = new();
     private readonly List<(string Project, DateTimeOffset At)> _asked = [];
+    private readonly TaskCompletionSource _counted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Dictionary<string, ProjectUsage> _used = [];
 
     /// <summary>Why a project may not ask at all; null where it may. For the project to read.</summary>
@@ -36,9 +37,15 @@ internal sealed class ProjectGate(IdentityClient identity, TenantsSettings limit
         return known.Why;
     }
 
-    /// <summary>Counts a wish for a backup, or says why it is refused. For the project to read.</summary>
-    public string? WhyNoMore(string project)
+    /// <summary>Counts a wish for a backup, or says why it is refused. For the project to read. Waits until the points were counted once.</summary>
+    public async Task<string?> WhyNoMoreAsync(string project, CancellationToken cancel)
     {
+        if (limits is { MaxPoints: 0, MaxStored: 0, MaxBackupsADay: 0 })
+        {
+            return null;
+        }
+
+        await _counted.Task.WaitAsync(cancel);
         lock (_lock)
         {
             var used = _used.GetValueOrDefault(project) ?? new ProjectUsage(0, 0, 0);
@@ -65,6 +72,8 @@ internal sealed class ProjectGate(IdentityClient identity, TenantsSettings limit
             _used = used;
             _asked.RemoveAll(a => a.At < from);
         }
+
+        _counted.TrySetResult();
     }
 
     private async Task<bool> HasTagAsync(string project, string tag, CancellationToken cancel)

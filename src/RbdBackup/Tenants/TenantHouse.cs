@@ -59,9 +59,9 @@ internal sealed partial class TenantHouse : IDisposable
     public void Saw(IEnumerable<Manifest> points, DateTimeOffset from) => _gate.Saw(points, from);
 
     /// <summary>True where a scheduled backup may be asked for; else its project is told why not.</summary>
-    public bool MayAsk(ImageSpec image, string? project)
+    public async Task<bool> MayAskAsync(ImageSpec image, string? project, CancellationToken cancel)
     {
-        if (project is null || _gate.WhyNoMore(project) is not { } why)
+        if (project is null || await _gate.WhyNoMoreAsync(project, cancel) is not { } why)
         {
             return true;
         }

@@ -48,7 +48,10 @@ internal sealed partial class TenantKeeper(
             var next = refused is null ? plan.Record : plan.Record! with { Refused = $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ssZ}: {refused}" };
             LogChanges(subject, record, next);
             await TenantRecords.WriteAsync(lease, subject, next, cancel);
-            statusChanged(subject.Id);
+            if (subject.Kind == SubjectKind.Server)
+            {
+                statusChanged(subject.Id);
+            }
         }
 
         return seen;
@@ -156,7 +159,7 @@ internal sealed partial class TenantKeeper(
         string? refused = null;
         foreach (var planned in asks)
         {
-            if (gate.WhyNoMore(planned.Disk.Project) is { } why)
+            if (await gate.WhyNoMoreAsync(planned.Disk.Project, cancel) is { } why)
             {
                 refused = why;
                 LogRefused(planned.Disk.Image, planned.Disk.Project, why);
@@ -183,7 +186,7 @@ internal sealed partial class TenantKeeper(
             : disk.Fate == Fate.Impossible ? disk.Why
             : snapshot.ProjectId != disk.Project ? "its volume is another project's"
             : await gate.WhyNotAsync(disk.Project, cancel)
-                ?? (await live.HasImageAsync(disk.Image, cancel) ? gate.WhyNoMore(disk.Project) : $"no image {disk.Image.Name} in pool {disk.Image.Pool}");
+                ?? (await live.HasImageAsync(disk.Image, cancel) ? await gate.WhyNoMoreAsync(disk.Project, cancel) : $"no image {disk.Image.Name} in pool {disk.Image.Pool}");
         if (why is null)
         {
             var request = Request(disk!, DedupKey.Of(disk!.Image, "snapshot", subject.Id));

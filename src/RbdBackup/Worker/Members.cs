@@ -58,11 +58,21 @@ internal sealed class Members(IStateStore state)
         await lease.UpdateAsync(new Dictionary<string, byte[]>(), [.. images.Select(i => i.ToString())], cancel);
     }
 
+    /// <summary>Whose disk it is, by the image's name, of one that was remembered before that was written down.</summary>
+    private static Member Known(Member member)
+    {
+        var name = member.Image.Name;
+        return member is not { Server: null, Volume: null } ? member
+            : name.StartsWith("volume-", StringComparison.Ordinal) && Guid.TryParseExact(name["volume-".Length..], "D", out _) ? member with { Volume = name["volume-".Length..] }
+            : name.IndexOf('_', StringComparison.Ordinal) is > 0 and var at && Guid.TryParseExact(name[..at], "D", out _) ? member with { Server = name[..at] }
+            : member;
+    }
+
     private static Member? Parse(byte[] json)
     {
         try
         {
-            return JsonSerializer.Deserialize<Member>(json, Output.JsonOptions);
+            return JsonSerializer.Deserialize<Member>(json, Output.JsonOptions) is { } member ? Known(member) : null;
         }
         catch (JsonException)
         {

@@ -13,7 +13,7 @@ namespace RbdBackup.Worker;
 /// <summary>Asks for the backups whose turn has come, each once however many workers run: one of them has the policy's lease, and the record says up to when turns were asked for.</summary>
 internal sealed partial class Scheduler(
     RbdBackupSettings settings, IImageCluster cluster, IStateStore state, Func<BackupRequest, CancellationToken, Task> ask, TimeProvider time, ILogger log,
-    Func<ImageSpec, string?, bool>? mayAsk = null)
+    Func<ImageSpec, string?, CancellationToken, Task<bool>>? mayAsk = null)
 {
     private const string UpTo = "up_to";
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
@@ -59,7 +59,7 @@ internal sealed partial class Scheduler(
         var asked = 0;
         foreach (var (image, project) in await ImagesAsync(name, policy, stop))
         {
-            if (SchedulePlanner.LastTurn(rule, image, last, now, TimeZoneInfo.Local) is { } turn && (mayAsk is null || mayAsk(image, project)))
+            if (SchedulePlanner.LastTurn(rule, image, last, now, TimeZoneInfo.Local) is { } turn && (mayAsk is null || await mayAsk(image, project, stop)))
             {
                 var key = DedupKey.Of(image, "schedule", $"{name} {turn.ToUnixTimeSeconds()}");
                 await ask(BackupRequest.New(image, key, new AskedBy(AskedSource.Schedule, project), now) with { Policy = name }, stop);

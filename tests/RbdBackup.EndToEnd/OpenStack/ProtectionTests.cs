@@ -1,3 +1,4 @@
+using RabbitMQ.Client;
 using RbdBackup.EndToEnd.Worker;
 
 namespace RbdBackup.EndToEnd.OpenStack;
@@ -20,6 +21,7 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
     {
         using var sandbox = new Sandbox(TenantScene.Settings(_name, listens: true, "tenants.reconcile_interval=1h", "tenants.write_status=true"));
         var worker = await WorkerProcess.StartAsync(sandbox);
+        var other = await WorkerProcess.StartAsync(sandbox);
         await PassedAsync(worker, 1);
         await scene.SetAsync($"{Prefix}_policy", "daily");
         await HasAsync(sandbox, worker, root: 1, data: 1);
@@ -36,6 +38,7 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
 
         // What was done is remembered by no process.
         await worker.DisposeAsync();
+        await other.DisposeAsync();
         worker = await WorkerProcess.StartAsync(sandbox);
         await PassedAsync(worker, 1);
         await scene.SetAsync("another", "key");
@@ -49,12 +52,23 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
 
         await scene.A.Cloud.Compute.DetachVolumeAsync(scene.Server.Id, scene.Data.Id, default);
         await CoversAsync(worker, (scene.Root, "weekly"));
+        await scene.A.AttachAsync(scene.Server.Id, scene.Data.Id);
+        await CoversAsync(worker, (scene.Root, "weekly"), (scene.DataImage, "weekly"));
+        await HasAsync(sandbox, worker, root: 4, data: 5);
+
+        // A volume that asks from its beginning, and is deleted although it is protected.
+        var asking = await scene.A.CreateVolumeAsync(metadata: new Dictionary<string, string> { [$"{Prefix}_policy"] = "daily" });
+        await CoversAsync(worker, (scene.Root, "weekly"), (scene.DataImage, "weekly"), ($"volumes/volume-{asking.Id}", "daily"));
+        await WorkerProcess.UntilAsync("its point", async () => await TenantScene.PointsAsync(sandbox, $"volumes/volume-{asking.Id}") == 1, worker);
+        await scene.A.Cloud.BlockStorage.DeleteVolumeAsync(asking.Id, default);
+        await CoversAsync(worker, (scene.Root, "weekly"), (scene.DataImage, "weekly"));
+
         await scene.UnsetAsync($"{Prefix}_policy");
         await scene.UnsetAsync($"{Prefix}_now");
         await CoversAsync(worker);
         await WorkerProcess.UntilAsync("the status to go", async () => await scene.StatusAsync(_name) is null, worker);
         await worker.DisposeAsync();
-        Assert.Equal((4, 4), (await TenantScene.PointsAsync(sandbox, scene.Root), await TenantScene.PointsAsync(sandbox, scene.DataImage)));
+        Assert.Equal((4, 5), (await TenantScene.PointsAsync(sandbox, scene.Root), await TenantScene.PointsAsync(sandbox, scene.DataImage)));
     }
 
     [Fact]
@@ -90,6 +104,53 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
         finally
         {
             await scene.DeleteSnapshotAsync(snapshot);
+        }
+    }
+
+    [Fact]
+    public async Task A_broker_that_lost_what_it_held_has_all_of_the_cloud_compared()
+    {
+        using var sandbox = new Sandbox(TenantScene.Settings(_name, listens: false, "tenants.reconcile_interval=1h"));
+        await using var worker = await WorkerProcess.StartAsync(sandbox);
+        await PassedAsync(worker, 1);
+        await scene.SetAsync($"{Prefix}_policy", "daily");
+
+        // The queue goes with all that is in it, as in a restart of the broker.
+        await using (var connection = await new ConnectionFactory { Uri = new Uri(Mini.AmqpUrl) }.CreateConnectionAsync())
+        await using (var channel = await connection.CreateChannelAsync())
+        {
+            Assert.Empty(await TenantScene.MembersAsync(mini.Admin, _name));
+            await channel.QueueDeleteAsync($"{_name}.notifications");
+        }
+
+        await HasAsync(sandbox, worker, root: 1, data: 1);
+        await CoversAsync(worker, (scene.Root, "daily"), (scene.DataImage, "daily"));
+    }
+
+    [Fact]
+    public async Task A_status_waits_until_Nova_takes_it_and_a_rescue_disk_is_skipped()
+    {
+        using var sandbox = new Sandbox(TenantScene.Settings(_name, listens: false, "tenants.reconcile_interval=2s", "tenants.write_status=true"));
+        await scene.SetAsync($"{Prefix}_policy", "daily");
+        await TenantScene.CliAsync("server", "rescue", scene.Server.Id);
+        try
+        {
+            await scene.A.UntilAsync(scene.Server.Id, "RESCUE");
+            await using var worker = await WorkerProcess.StartAsync(sandbox);
+            await HasAsync(sandbox, worker, root: 1, data: 1);
+            await WorkerProcess.UntilAsync("the rescue disk to be skipped", () => Task.FromResult(worker.Says($"{scene.Root}.rescue is skipped: of a rescue") == 1), worker);
+            Assert.Null(await scene.StatusAsync(_name));
+            await TenantScene.CliAsync("server", "unrescue", scene.Server.Id);
+            await WorkerProcess.UntilAsync("the status to be ok", async () => (await scene.StatusAsync(_name))?.StartsWith("ok ", StringComparison.Ordinal) == true, worker);
+        }
+        finally
+        {
+            if ((await scene.A.Cloud.Compute.GetServerAsync(scene.Server.Id, default)).Status == "RESCUE")
+            {
+                await TenantScene.CliAsync("server", "unrescue", scene.Server.Id);
+            }
+
+            await scene.A.UntilAsync(scene.Server.Id, "ACTIVE");
         }
     }
 

@@ -121,7 +121,8 @@ public sealed class TenantScene : IAsyncLifetime
     public static async Task<int> PointsAsync(Sandbox sandbox, string image) =>
         (await WorkerProcess.PointsAsync(sandbox)).Count(p => p.GetProperty("image").GetString() == image);
 
-    private static Task<string> CliAsync(params string[] arguments) => Tool.RunAsync(
+    /// <summary>OpenStack's own command, as tenant A types it.</summary>
+    public static Task<string> CliAsync(params string[] arguments) => Tool.RunAsync(
         "openstack",
         [
             "--os-auth-url", Tenant.AuthUrl, "--os-username", Mini.Setting("RBDBACKUP_TEST_TENANT_A_USER"), "--os-password", Mini.Setting("RBDBACKUP_TEST_TENANT_A_PASSWORD"),
