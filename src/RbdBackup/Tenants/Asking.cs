@@ -30,7 +30,7 @@ internal sealed record Subject(SubjectKind Kind, string Id)
 /// <param name="Error">Why it failed, for its project to read; null where it did not.</param>
 internal sealed record DiskResult(DateTimeOffset At, string? Point, string? Error);
 
-/// <summary>A disk that is not protected although its server asks, and why.</summary>
+/// <summary>A disk that is not protected although a policy is named, and why.</summary>
 /// <param name="Image">The image.</param>
 /// <param name="Why">Why.</param>
 internal sealed record Skipped(string Image, string Why);
@@ -59,7 +59,7 @@ internal sealed record Asking
     /// <summary>The images that are protected.</summary>
     public IReadOnlyList<string> Covered { get; init; } = [];
 
-    /// <summary>Those that are not, of a server that asks.</summary>
+    /// <summary>Those that are not, although a policy is named.</summary>
     public IReadOnlyList<Skipped> Skipped { get; init; } = [];
 
     /// <summary>How backups ended, by image.</summary>

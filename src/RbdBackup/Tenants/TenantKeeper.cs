@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Requests;
 using RbdBackup.OpenStack;
@@ -39,12 +40,14 @@ internal sealed partial class TenantKeeper(
         if (plan.IsNews)
         {
             var refused = await AskAsync(plan.Asks, cancel);
+            Checkpoints.Pass("tenants.asked");
             foreach (var member in plan.Members)
             {
                 await members.WriteAsync(member, cancel);
                 LogMember(member, known.GetValueOrDefault(member.Image));
             }
 
+            Checkpoints.Pass("tenants.members");
             var next = refused is null ? plan.Record : plan.Record! with { Refused = $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ssZ}: {refused}" };
             LogChanges(subject, record, next);
             await TenantRecords.WriteAsync(lease, subject, next, cancel);

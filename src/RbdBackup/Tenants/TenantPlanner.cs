@@ -86,7 +86,6 @@ internal static class TenantPlanner
             return null;
         }
 
-        var asksForAll = seen.Subject.Kind == SubjectKind.Server && seen.Policy is not null;
         var here = seen.Disks.Select(d => d.Image.ToString()).ToHashSet();
         return (record ?? new Asking()) with
         {
@@ -96,7 +95,7 @@ internal static class TenantPlanner
             Problem = seen.Problem,
             Refused = seen.Asks ? record?.Refused : null,
             Covered = [.. seen.Disks.Where(d => d.Fate == Fate.Protected).Select(d => d.Image.ToString())],
-            Skipped = asksForAll ? [.. seen.Disks.Where(d => d.Why is not null && d.Fate != Fate.Unknown).Select(d => new Skipped(d.Image.ToString(), d.Why!))] : [],
+            Skipped = seen.Policy is not null ? [.. seen.Disks.Where(d => d.Why is not null && d.Fate != Fate.Unknown).Select(d => new Skipped(d.Image.ToString(), d.Why!))] : [],
             Results = (record?.Results ?? new Dictionary<string, DiskResult>()).Where(r => here.Contains(r.Key)).ToDictionary(),
         };
     }

@@ -42,6 +42,7 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
         worker = await WorkerProcess.StartAsync(sandbox);
         await PassedAsync(worker, 1);
         await scene.SetAsync("another", "key");
+        await TenantScene.CliAsync("--os-compute-api-version", "2.26", "server", "set", "--name", "e2e-renamed", "--tag", "e2e", scene.Server.Id);
         await scene.SetAsync($"{Prefix}_policy", "dayly");
         await WorkerProcess.UntilAsync(
             "the status to say what is wrong", async () => await scene.StatusAsync(_name) == "error: unknown policy 'dayly'; known: daily, none, weekly", worker);
@@ -104,6 +105,58 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
         finally
         {
             await scene.DeleteSnapshotAsync(snapshot);
+        }
+    }
+
+    [Theory]
+    [InlineData("tenants.asked")]
+    [InlineData("tenants.members")]
+    public async Task A_worker_that_dies_in_a_look_leaves_one_wish_for_the_next(string step)
+    {
+        using var sandbox = new Sandbox(TenantScene.Settings(_name, listens: false, "tenants.reconcile_interval=2s"));
+        await scene.SetAsync($"{Prefix}_policy", "daily");
+        await using (var first = await WorkerProcess.StartAsync(sandbox, killAt: step))
+        {
+            await WorkerProcess.UntilAsync("the worker to be killed", () => Task.FromResult(first.HasExited), first);
+        }
+
+        await using var worker = await WorkerProcess.StartAsync(sandbox);
+        await CoversAsync(worker, (scene.Root, "daily"), (scene.DataImage, "daily"));
+        await HasAsync(sandbox, worker, root: 1, data: 1);
+        await WorkerProcess.UntilAsync("the jobs to be finished", async () => await FinishedAsync(sandbox) == 2, worker);
+        var passes = worker.Says("compared with what is protected");
+        await PassedAsync(worker, passes + 2);
+        Assert.Equal(2, await FinishedAsync(sandbox));
+    }
+
+    [Fact]
+    public async Task Ephemeral_disks_are_covered_and_swap_and_encrypted_volumes_are_not()
+    {
+        var type = $"{_name}-luks";
+        await OperatorAsync(
+            "volume", "type", "create", "--encryption-provider", "luks", "--encryption-cipher", "aes-xts-plain64", "--encryption-key-size", "256", "--encryption-control-location",
+            "front-end", type);
+        try
+        {
+            await using var tenant = Tenant.Of("B");
+            var metadata = new Dictionary<string, string> { [$"{Prefix}_policy"] = "daily" };
+            var secret = await tenant.CreateVolumeAsync(metadata: metadata, type: type);
+            var server = await tenant.BootAsync(metadata, flavor: "mini.disks", name: "e2e-tenants-disks");
+            using var sandbox = new Sandbox(TenantScene.Settings(_name, listens: true, "tenants.reconcile_interval=2s"));
+            await using var worker = await WorkerProcess.StartAsync(sandbox);
+            await CoversAsync(worker, ($"vms/{server.Id}_disk", "daily"), ($"vms/{server.Id}_disk.eph0", "daily"));
+            await WorkerProcess.UntilAsync("points of both", async () => (await WorkerProcess.PointsAsync(sandbox)).Count == 2, worker);
+            Assert.Equal(1, worker.Says($"vms/{server.Id}_disk.swap is skipped: swap"));
+            await WorkerProcess.UntilAsync("word of the encrypted volume", () => Task.FromResult(worker.Says($"volume-{secret.Id} is skipped: encrypted") == 1), worker);
+
+            // Deleted while the worker runs, which releases it.
+            await tenant.Cloud.Compute.DeleteServerAsync(server.Id, default);
+            await CoversAsync(worker);
+            await Tenant.UntilAsync("its disks' end", async () => !(await Tool.RbdAsync("ls", "vms")).Contains(server.Id, StringComparison.Ordinal));
+        }
+        finally
+        {
+            await OperatorAsync("volume", "type", "delete", type);
         }
     }
 
@@ -177,6 +230,11 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
         Assert.Equal(2, (await WorkerProcess.PointsAsync(limited)).Count);
         Assert.NotEqual(0, second.Says("is refused to project"));
     }
+
+    private static Task<string> OperatorAsync(params string[] arguments) => Tool.RunAsync("openstack", arguments);
+
+    private static async Task<int> FinishedAsync(Sandbox sandbox) =>
+        (await sandbox.DoAsync("jobs")).EnumerateArray().Count(j => j.GetProperty("state").GetString() == "finished");
 
     private static Task PassedAsync(WorkerProcess worker, int passes) => WorkerProcess.UntilAsync(
         $"{passes} passes over the cloud", () => Task.FromResult(worker.Says("compared with what is protected") >= passes), worker);

@@ -34,9 +34,19 @@ public sealed class TenantScene : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        (Data, Foreign) = (await A.CreateVolumeAsync(), await B.CreateVolumeAsync());
-        Server = await A.BootAsync(name: "e2e-tenants");
-        await A.AttachAsync(Server.Id, Data.Id);
+        try
+        {
+            (Data, Foreign) = (await A.CreateVolumeAsync(), await B.CreateVolumeAsync());
+            Server = await A.BootAsync(name: "e2e-tenants");
+            await A.AttachAsync(Server.Id, Data.Id);
+        }
+        catch
+        {
+            // Nobody disposes of a scene that did not come up.
+            await A.DisposeAsync();
+            await B.DisposeAsync();
+            throw;
+        }
     }
 
     public async Task DisposeAsync()
