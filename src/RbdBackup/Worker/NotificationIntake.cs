@@ -11,8 +11,11 @@ namespace RbdBackup.Worker;
 /// Turns notifications into requests: a disk whose metadata names a policy that it did not have before, and a Cinder snapshot that asks for its backup.
 /// </summary>
 internal sealed partial class NotificationIntake(
-    RbdBackupSettings settings, MeaningOptions meaning, Members members, JobQueue queue, TimeProvider time, ILogger log)
+    RbdBackupSettings settings, MeaningOptions meaning, Members members, JobQueue queue, TimeProvider time, ILogger log) : IDisposable
 {
+    // Messages are handled side by side, and two that name the same policy for the first time are one wish.
+    private readonly SemaphoreSlim _oneAtATime = new(1);
+
     /// <summary>Handles one notification.</summary>
     /// <exception cref="RbdBackupException">Corrupt: no notification; it goes to the dead letters with the reason.</exception>
     public async Task HandleAsync(NotificationDelivery delivery, CancellationToken stop)
@@ -21,7 +24,7 @@ internal sealed partial class NotificationIntake(
         {
             await (diskEvent switch
             {
-                PolicySeen seen => PolicyAsync(seen, stop),
+                PolicySeen seen => InTurnAsync(() => PolicyAsync(seen, stop), stop),
                 SnapshotBackupAsked asked => queue.PublishAsync(Request(asked.Disk, asked.DedupKey, asked.Origin) with { Snapshot = asked.SnapshotName }, stop),
                 DiskGone gone => members.RememberAsync(new Member(gone.Disk.Image, null, gone.Origin.Project), stop),
                 _ => Task.CompletedTask,
@@ -29,10 +32,26 @@ internal sealed partial class NotificationIntake(
         }
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => _oneAtATime.Dispose();
+
     /// <summary>The options by which messages are understood.</summary>
     public static MeaningOptions Meaning(RbdBackupSettings settings) =>
         (new MeaningOptions { ServerPool = settings.Ceph.VmsPool, VolumePool = settings.Ceph.VolumesPool })
         .WithKeyPrefix(settings.Notifications.MetadataPrefix.TrimEnd('_'));
+
+    private async Task InTurnAsync(Func<Task> work, CancellationToken stop)
+    {
+        await _oneAtATime.WaitAsync(stop);
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            _oneAtATime.Release();
+        }
+    }
 
     private async Task PolicyAsync(PolicySeen seen, CancellationToken stop)
     {

@@ -40,7 +40,7 @@ internal sealed class WorkerHost(CommandContext context)
         var listeners = urls.Select(u => new NotificationListener(u, QueueFactory.Options(settings), time, Log<NotificationListener>())).ToList();
 
         var jobs = new JobIntake(cluster, state, dispatcher, Log<JobIntake>());
-        var notifications = new NotificationIntake(settings, meaning, new Members(state), queue, time, Log<NotificationIntake>());
+        using var notifications = new NotificationIntake(settings, meaning, new Members(state), queue, time, Log<NotificationIntake>());
         var releases = new ReleaseIntake(cluster, services.Releaser(cluster, state), meaning, metrics, time, Log<ReleaseIntake>());
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), tenants is null ? null : tenants.MayAskAsync);

@@ -149,7 +149,7 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
             Assert.Equal(1, worker.Says($"vms/{server.Id}_disk.swap is skipped: swap"));
             await WorkerProcess.UntilAsync("word of the encrypted volume", () => Task.FromResult(worker.Says($"volume-{secret.Id} is skipped: encrypted") == 1), worker);
 
-            // Deleted while the worker runs, which releases it.
+            // A server that is gone is protected no longer, and the release takes our snapshots off all its disks.
             await tenant.Cloud.Compute.DeleteServerAsync(server.Id, default);
             await CoversAsync(worker);
             await Tenant.UntilAsync("its disks' end", async () => !(await Tool.RbdAsync("ls", "vms")).Contains(server.Id, StringComparison.Ordinal));
