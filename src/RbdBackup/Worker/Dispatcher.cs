@@ -13,7 +13,7 @@ namespace RbdBackup.Worker;
 
 /// <summary>Carries out what waits in an image's records, with a bound on jobs in all and on jobs in one pool. One an image holds by its lease.</summary>
 internal sealed partial class Dispatcher(
-    IStateStore state, BackupRunner runner, Services services, JobsSettings limits, WorkerMetrics metrics, TimeProvider time, ILogger log) : IDisposable
+    IStateStore state, BackupRunner runner, Services services, JobsSettings limits, WorkerMetrics metrics, JobEvents events, TimeProvider time, ILogger log) : IDisposable
 {
     private readonly SemaphoreSlim _places = new(limits.Concurrency);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _pools = new();
@@ -60,7 +60,8 @@ internal sealed partial class Dispatcher(
         using var running = metrics.Running(ask.Image);
         try
         {
-            metrics.Finished(await runner.RunAsync(ask, IProgressReporter.None, stop));
+            metrics.Finished(await events.BackupAsync(
+                ask.Image, ask.Policy, ask.AskedBy.Project, () => runner.RunAsync(ask, IProgressReporter.None, stop)));
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.Busy)
         {

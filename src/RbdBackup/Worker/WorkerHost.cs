@@ -7,6 +7,7 @@ using RbdBackup.Core.Repository;
 using RbdBackup.Core.Verify;
 using RbdBackup.Messaging;
 using RbdBackup.Observe;
+using RbdBackup.Volumes;
 
 namespace RbdBackup.Worker;
 
@@ -29,7 +30,9 @@ internal sealed class WorkerHost(CommandContext context)
         await using var cluster = await services.ConnectAsync(stop);
         await using var state = services.OpenState(cluster);
         var runner = services.Backup(cluster, state, repository, services.Throttle());
-        using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, time, Log<Dispatcher>());
+        await using var publisher = QueueFactory.OpenEvents(settings, context.Loggers, time);
+        var events = new JobEvents(publisher);
+        using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, events, time, Log<Dispatcher>());
         await using var queue = QueueFactory.Open(settings, context.Loggers, time);
         var listeners = urls.Select(u => new NotificationListener(u, QueueFactory.Options(settings), time, Log<NotificationListener>())).ToList();
 
@@ -39,6 +42,7 @@ internal sealed class WorkerHost(CommandContext context)
         var releases = new ReleaseIntake(cluster, state, meaning, services.Naming, metrics, time, Log<ReleaseIntake>());
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>());
+        var fills = new FillHost(context, state, repository, events, Log<FillHost>());
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
         context.Note($"worker {Services.Holder} is up; health and metrics at {endpoint.Address}");
@@ -46,7 +50,14 @@ internal sealed class WorkerHost(CommandContext context)
         await UntilStoppedAsync(
             [
                 t => queue.RunAsync(jobs.HandleAsync, settings.Jobs.Concurrency, t),
-                .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(notifications.HandleAsync, releases.HandleAsync, t))),
+                .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(
+                    async (delivery, ct) =>
+                    {
+                        await notifications.HandleAsync(delivery, ct);
+                        fills.Notice(delivery);
+                    },
+                    releases.HandleAsync, t))),
+                fills.RunAsync,
                 reconciler.RunAsync,
                 scheduler.RunAsync,
                 t => WatchCatalogueAsync(repository, metrics, t),

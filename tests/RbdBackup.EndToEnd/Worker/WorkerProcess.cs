@@ -124,6 +124,9 @@ internal sealed class WorkerProcess : IAsyncDisposable
         _process.Dispose();
     }
 
+    /// <summary>How many lines of its log have a text.</summary>
+    public int Count(string text) => Log.Split('\n').Count(l => l.Contains(text, StringComparison.Ordinal));
+
     private bool Has(string text)
     {
         return Log.Contains(text, StringComparison.Ordinal);
