@@ -65,11 +65,12 @@ internal sealed partial class FillWorker(
     /// <summary>Starts a fill of each volume that asks, and of each that was begun.</summary>
     private async Task PassAsync(CancellationToken stop)
     {
+        await Task.WhenAll(_running.Values.Where(t => t.IsFaulted));
         try
         {
             await foreach (var name in state.ListAsync(stop))
             {
-                if (StateKeys.VolumeOf(name) is { } begun && await VolumeJournal.ReadAsync(state, name, stop) is { ForTenant: true })
+                if (StateKeys.VolumeOf(name) is { } begun && await IsBegunAsync(name, stop))
                 {
                     Start(begun, stop);
                 }
@@ -86,6 +87,20 @@ internal sealed partial class FillWorker(
         catch (RbdBackupException e)
         {
             LogFailed(e.Message);
+        }
+    }
+
+    private async Task<bool> IsBegunAsync(string name, CancellationToken stop)
+    {
+        try
+        {
+            return await VolumeJournal.ReadAsync(state, name, stop) is { ForTenant: true };
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.Corrupt)
+        {
+            // The others are looked at all the same.
+            LogFailed(e.Message);
+            return false;
         }
     }
 
@@ -121,11 +136,15 @@ internal sealed partial class FillWorker(
         {
             // The worker stops; what was begun is in the journal.
         }
-        finally
+        catch (Exception e)
         {
-            _running.TryRemove(volume, out _);
-            done.SetResult();
+            // A defect; the next look throws it on.
+            done.SetException(e);
+            return;
         }
+
+        _running.TryRemove(volume, out _);
+        done.SetResult();
     }
 
     [LoggerMessage(6040, LogLevel.Warning, "a look for volumes that ask to be filled failed and is tried again: {Why}")]

@@ -74,9 +74,7 @@ internal sealed partial class VolumeRestoreRunner(
         var earlier = await VolumeJournal.ReadAsync(state, lease.Name, held.Token);
         var volume = await cloud.BlockStorage.GetVolumeAsync(id, held.Token);
         var image = await FindImageAsync(volume, earlier, held.Token);
-        var sight = await LookAsync(volume, image, held.Token);
-        var want = ask is null ? null : await WantAsync(ask, image.Spec.Pool, held.Token);
-        var servers = VolumePlanner.Plan(sight, want, stopServers || earlier is not null, earlier);
+        var (sight, servers) = await PlanAsync(volume, image, ask, stopServers, earlier, lease, held.Token);
         if (earlier?.Servers.Where(e => servers.All(s => s.Id != e.Id)).ToList() is { Count: > 0 } left)
         {
             await _holder.GiveBackAsync(earlier with { Volume = null, Servers = left }, held.Token);
@@ -93,6 +91,23 @@ internal sealed partial class VolumeRestoreRunner(
         await journal.SaveAsync(lease, held.Token);
         Checkpoints.Pass("volume.journal");
         return await WhileHeldAsync(journal, lease, image.Spec, () => work(sight, image, held.Token), held.Token);
+    }
+
+    /// <summary>Looks and plans; where it can't be done, what a run that was killed still holds is given back.</summary>
+    private async Task<(VolumeSight Sight, IReadOnlyList<HeldServer> Servers)> PlanAsync(
+        Volume volume, ImageInfo image, VolumeAsk? ask, bool stopServers, VolumeJournal? earlier, ILease lease, CancellationToken cancel)
+    {
+        try
+        {
+            var sight = await LookAsync(volume, image, cancel);
+            var want = ask is null ? null : await WantAsync(ask, image.Spec.Pool, cancel);
+            return (sight, VolumePlanner.Plan(sight, want, stopServers || earlier is not null, earlier));
+        }
+        catch (RbdBackupException e) when (earlier is not null && !e.IsTransient)
+        {
+            await TakeBackAsync(earlier, lease, image.Spec, e);
+            throw;
+        }
     }
 
     /// <summary>Does the work with the volume in our hands, and gives it back whatever comes of it.</summary>
