@@ -14,11 +14,14 @@ internal sealed class VolumeScene : IAsyncDisposable
 
     private readonly CephCluster _admin;
     private readonly HashSet<string> _imagesBefore;
-    private readonly DateTimeOffset _begun = DateTimeOffset.UtcNow.AddSeconds(-1);
+    private readonly TimeSpan _deferment = TimeSpan.FromMinutes(Random.Shared.Next(1000, 100_000));
 
-    // By its deferment the trash tells whose an image was: others have one.
-    private VolumeScene(CephCluster admin, HashSet<string> imagesBefore, string[] settings) =>
-        (_admin, _imagesBefore, Sandbox) = (admin, imagesBefore, new Sandbox([.. OpenStack.Tenant.Settings(), "restore.trash_deferment=0s", .. settings]));
+    // By its deferment, which no other has, a scene knows its own images in the trash.
+    private VolumeScene(CephCluster admin, HashSet<string> imagesBefore, string[] settings)
+    {
+        (_admin, _imagesBefore) = (admin, imagesBefore);
+        Sandbox = new Sandbox([.. OpenStack.Tenant.Settings(), $"restore.trash_deferment={_deferment.TotalMinutes:0}m", .. settings]);
+    }
 
     public Tenant Tenant { get; } = OpenStack.Tenant.Of("A");
 
@@ -72,7 +75,7 @@ internal sealed class VolumeScene : IAsyncDisposable
         await Service.DisposeAsync();
         foreach (var entry in await _admin.TrashListAsync(Pool, "", default))
         {
-            if (entry.DeletedAt >= _begun && entry.DefermentEnd <= entry.DeletedAt && entry.Name.StartsWith("rbdbackup.", StringComparison.Ordinal))
+            if ((entry.DefermentEnd - entry.DeletedAt - _deferment).Duration() < TimeSpan.FromSeconds(20))
             {
                 await _admin.TrashRemoveAsync(Pool, "", entry.ImageId, default);
             }
