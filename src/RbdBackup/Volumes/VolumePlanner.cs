@@ -16,8 +16,7 @@ internal sealed record VolumeSight(Volume Volume, IReadOnlyList<Server> Servers,
 /// <param name="Needs">The most bytes that it may write.</param>
 /// <param name="Free">The free bytes of the volume's pool.</param>
 /// <param name="InPlace">True: into the image that is there.</param>
-/// <param name="StopServers">True: servers that have the volume may be stopped.</param>
-internal sealed record VolumeWant(long Point, long Needs, long Free, bool InPlace, bool StopServers);
+internal sealed record VolumeWant(long Point, long Needs, long Free, bool InPlace);
 
 /// <summary>Decides whether and how a volume can be restored into. Pure.</summary>
 internal static class VolumePlanner

@@ -202,7 +202,7 @@ internal sealed partial class VolumeRestoreRunner(
     {
         var chain = await repository.ReadChainAsync(ask.Point, cancel);
         return new VolumeWant(
-            ask.Point.Size, Math.Min(ask.Point.Size, chain.Sum(m => m.DataBytes)), await cluster.GetFreeBytesAsync(pool, cancel), ask.InPlace, ask.StopServers);
+            ask.Point.Size, Math.Min(ask.Point.Size, chain.Sum(m => m.DataBytes)), await cluster.GetFreeBytesAsync(pool, cancel), ask.InPlace);
     }
 
     [LoggerMessage(6010, LogLevel.Warning, "the restore into volume {Volume} ended: {Why}; what it was is given back")]

@@ -8,7 +8,7 @@ namespace RbdBackup.Tests.Volumes;
 public sealed class VolumePlannerTests
 {
     private const long Gib = 1L << 30;
-    private static readonly VolumeWant Want = new(Gib, Needs: 100, Free: 1000, InPlace: false, StopServers: true);
+    private static readonly VolumeWant Want = new(Gib, Needs: 100, Free: 1000, InPlace: false);
 
     [Theory]
     [InlineData("available", false, null)]
