@@ -29,6 +29,9 @@ internal static partial class Log
     [LoggerMessage(3013, LogLevel.Debug, "{Queue}: dropped what can't be read, the other queue keeps it: {Reason}")]
     public static partial void Dropped(ILogger log, string queue, string reason);
 
+    [LoggerMessage(3014, LogLevel.Warning, "events are lost until the broker {Broker} takes them again: {Error}")]
+    public static partial void EventsLost(ILogger log, string broker, string error);
+
     [LoggerMessage(3020, LogLevel.Information, "Declared exchange {Exchange}, which the service has not declared yet")]
     public static partial void DeclaredExchange(ILogger log, string exchange);
 }

@@ -13,6 +13,12 @@ public sealed record MessagingOptions
     public IReadOnlyList<string> RoutingKeys { get; init; } =
         ["notifications.info", "versioned_notifications.info", "rbdbackup.info", "rbdbackup_versioned.info"];
 
+    /// <summary>The topic exchange of our own events.</summary>
+    public string EventExchange { get; init; } = "rbdbackup";
+
+    /// <summary>The topic of our own events; the routing key is <c>TOPIC.info</c> or <c>TOPIC.error</c>.</summary>
+    public string EventTopic { get; init; } = "notifications";
+
     /// <summary>How many notifications are handled at once.</summary>
     public ushort NotificationPrefetch { get; init; } = 16;
 

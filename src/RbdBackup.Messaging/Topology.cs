@@ -67,7 +67,7 @@ public static class Topology
 
     // A declaration with other properties than the service's is an error for whoever comes second. So: look first, and only where there is nothing,
     // declare what oslo.messaging would. Looking at what is missing closes the channel, hence one of its own.
-    private static async Task EnsureExchangeAsync(IConnection connection, string exchange, ILogger log, CancellationToken cancel)
+    internal static async Task EnsureExchangeAsync(IConnection connection, string exchange, ILogger log, CancellationToken cancel)
     {
         await using (var look = await connection.CreateChannelAsync(cancellationToken: cancel))
         {

@@ -8,6 +8,14 @@ public sealed class ClusterTests(CephFixture ceph)
     private const int Mib = 1 << 20;
 
     [Fact]
+    public async Task The_room_of_a_pool_is_what_ceph_df_says()
+    {
+        var free = await ceph.Backup.GetFreeBytesAsync(CephFixture.Pool, default);
+        Assert.InRange(free, 1 << 20, 1L << 50);
+        Assert.Equal(ErrorKind.NotFound, (await Assert.ThrowsAsync<RbdBackupException>(() => ceph.Backup.GetFreeBytesAsync("no-such-pool", default))).Kind);
+    }
+
+    [Fact]
     public async Task The_cluster_and_its_pools_are_known_by_id()
     {
         var pool = await ceph.Backup.GetPoolIdAsync(CephFixture.Pool, default);

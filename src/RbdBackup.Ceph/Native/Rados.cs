@@ -46,6 +46,16 @@ internal static unsafe partial class Rados
     [LibraryImport(Library)]
     internal static partial int rados_pool_reverse_lookup(ClusterHandle cluster, long id, byte* buffer, nuint length);
 
+    /// <summary>Implements: <c>int rados_mon_command(rados_t cluster, const char **cmd, size_t cmdlen, const char *inbuf, size_t inbuflen, char **outbuf,
+    /// size_t *outbuflen, char **outs, size_t *outslen)</c>; what comes out is freed with <see cref="rados_buffer_free"/>.</summary>
+    [LibraryImport(Library)]
+    internal static partial int rados_mon_command(
+        ClusterHandle cluster, byte** command, nuint parts, byte* input, nuint inputLength, out byte* output, out nuint outputLength, out byte* status, out nuint statusLength);
+
+    /// <summary>Implements: <c>void rados_buffer_free(char *buf)</c></summary>
+    [LibraryImport(Library)]
+    internal static partial void rados_buffer_free(byte* buffer);
+
     /// <summary>Implements: <c>int rados_ioctx_create(rados_t cluster, const char *pool_name, rados_ioctx_t *ioctx)</c></summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int rados_ioctx_create(ClusterHandle cluster, string pool, out nint ioctx);

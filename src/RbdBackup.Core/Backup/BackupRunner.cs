@@ -3,6 +3,7 @@ using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Restore;
 
 namespace RbdBackup.Core.Backup;
 
@@ -67,6 +68,7 @@ public sealed partial class BackupRunner(
             throw new RbdBackupException(ErrorKind.Busy, $"{ask.Image} was replaced while its lease was taken", "Run the backup again.");
         }
 
+        InPlaceJournal.RefuseUnfinished(await state.ReadAsync(lease.Name, cancel), ask.Image);
         var finisher = new JobFinisher(cluster, repository, jobs, options, time);
         var (answered, unfinished) = await finisher.ClearAsync(info, ask, cancel);
         if (answered is not null)

@@ -16,6 +16,7 @@ public static class StateKeys
     private const string CancelPrefix = "cancel.";
     private const string RequestPrefix = "request.";
     private const string ScratchPrefix = "verify.";
+    private const string VolumePrefix = "volume.";
 
     /// <summary>The state object of an image: its lease, its job records, its requests, its binding.</summary>
     public static string Image(long poolId, string imageId) => $"{ImagePrefix}{poolId}.{imageId}";
@@ -31,6 +32,16 @@ public static class StateKeys
 
     /// <summary>True for the state object of a scratch image.</summary>
     public static bool IsScratch(string name) => name.StartsWith(ScratchPrefix, StringComparison.Ordinal);
+
+    /// <summary>The state object of a restore into a volume of Cinder's.</summary>
+    public static string Volume(string id) => $"{VolumePrefix}{Uri.EscapeDataString(id)}";
+
+    /// <summary>The volume whose state object this is; null for another object.</summary>
+    public static string? VolumeOf(string name) =>
+        name.StartsWith(VolumePrefix, StringComparison.Ordinal) ? Uri.UnescapeDataString(name[VolumePrefix.Length..]) : null;
+
+    /// <summary>The state object of a restore into a volume that is made for it.</summary>
+    public static string NewVolume(PointId point, string name) => $"new-volume.{point}.{Uri.EscapeDataString(name)}";
 
     /// <summary>The state object of a policy's schedule.</summary>
     public static string Schedule(string policy) => $"schedule.{Uri.EscapeDataString(policy)}";

@@ -11,6 +11,9 @@ public interface IImageCluster : IAsyncDisposable
     /// <summary>The cluster's fsid, a UUID.</summary>
     string Fsid { get; }
 
+    /// <summary>How many bytes more can be written into a pool, replicas counted, before its fullest device is full.</summary>
+    Task<long> GetFreeBytesAsync(string pool, CancellationToken cancel);
+
     /// <summary>The names of all images of a pool's namespace.</summary>
     Task<IReadOnlyList<string>> ListImagesAsync(string pool, string @namespace, CancellationToken cancel);
 

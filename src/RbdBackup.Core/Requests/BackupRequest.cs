@@ -55,8 +55,10 @@ public sealed record BackupRequest
 /// <param name="User">The OpenStack user's id, or the operator's login name; null where unknown.</param>
 /// <param name="RequestId">The OpenStack request id (<c>req-…</c>); null where there is none.</param>
 /// <param name="MessageId">The notification's message id; null where no notification asked.</param>
+/// <param name="Proven">True where Nova or Cinder said, when the point was asked for, that the disk is the project's.</param>
 public sealed record AskedBy(
-    AskedSource Source, string? Project = null, string? User = null, string? RequestId = null, string? MessageId = null);
+    AskedSource Source, string? Project = null, string? User = null, string? RequestId = null, string? MessageId = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Proven = false);
 
 /// <summary>By which way a request came.</summary>
 public enum AskedSource

@@ -101,14 +101,19 @@ internal sealed class ImageSwapper(IImageCluster cluster, RestoreOptions options
     private async Task WhileLockedAsync(ImageSpec spec, string newName, CancellationToken cancel)
     {
         await using var image = await cluster.OpenAsync(spec, writable: true, cancel);
+        await LockAsync(image, cancel);
+        await cluster.RenameAsync(spec, newName, cancel);
+    }
+
+    /// <summary>Takes the lock of an image that nobody else has open; it is held until the image is closed.</summary>
+    public static async Task LockAsync(IImage image, CancellationToken cancel)
+    {
         await RefuseIfWatchedAsync(image, cancel);
         if (((await image.GetInfoAsync(cancel)).Layout.Features & FeatureExclusiveLock) != 0)
         {
             await image.AcquireLockAsync(cancel);
             await RefuseIfWatchedAsync(image, cancel);
         }
-
-        await cluster.RenameAsync(spec, newName, cancel);
     }
 
     /// <summary>Refuses where anybody but us has the image open.</summary>

@@ -73,4 +73,5 @@ public sealed record RestoreJournal
 /// <summary>The JSON of restore journals.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, IgnoreReadOnlyProperties = true)]
 [JsonSerializable(typeof(RestoreJournal))]
+[JsonSerializable(typeof(InPlaceJournal))]
 public sealed partial class RestoreJson : JsonSerializerContext;

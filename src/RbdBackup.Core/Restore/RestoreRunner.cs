@@ -18,7 +18,8 @@ public sealed record RestoreOptions(int WritesInFlight, TimeSpan TrashDeferment,
 /// <param name="Target">The name to restore to.</param>
 /// <param name="Replace">True: an image under that name is replaced, and goes to the trash.</param>
 /// <param name="LoseSnapshots">True: also where the old image has snapshots that are not ours.</param>
-public sealed record RestoreAsk(Manifest Point, ImageSpec Target, bool Replace, bool LoseSnapshots);
+/// <param name="Size">The size that the image shall have in bytes, not less than the point's: zeros follow; null for the point's.</param>
+public sealed record RestoreAsk(Manifest Point, ImageSpec Target, bool Replace, bool LoseSnapshots, long? Size = null);
 
 /// <summary>What a restore did.</summary>
 /// <param name="Point">The point.</param>
@@ -63,10 +64,23 @@ public sealed partial class RestoreRunner(
     /// <exception cref="RbdBackupException">NotFound: there is no restore to undo; Refused: the image is in use, or the old one is gone from the trash.</exception>
     public async Task<RestoreJournal> UndoAsync(ImageSpec target, CancellationToken cancel)
     {
+        return await TryUndoAsync(target, unfinishedOnly: false, cancel) ?? throw new RbdBackupException(
+            ErrorKind.NotFound, $"no restore onto {target} is known that could be undone", "'rbd trash ls' shows images that were replaced.");
+    }
+
+    /// <summary>As <see cref="UndoAsync(ImageSpec, CancellationToken)"/>; null where there is nothing to undo.</summary>
+    /// <param name="target">The name.</param>
+    /// <param name="unfinishedOnly">True: a restore that ended stays.</param>
+    /// <param name="cancel">Ends the undo.</param>
+    public async Task<RestoreJournal?> TryUndoAsync(ImageSpec target, bool unfinishedOnly, CancellationToken cancel)
+    {
         await using var lease = await AcquireAsync(target, cancel);
         var records = new RestoreRecords(cluster, state, lease);
-        var journal = await records.ReadAsync(cancel) ?? throw new RbdBackupException(
-            ErrorKind.NotFound, $"no restore onto {target} is known that could be undone", "'rbd trash ls' shows images that were replaced.");
+        if (await records.ReadAsync(cancel) is not { } journal || (unfinishedOnly && journal.Done))
+        {
+            return null;
+        }
+
         await UndoAsync(journal, records, cancel);
         return journal;
     }
@@ -88,9 +102,12 @@ public sealed partial class RestoreRunner(
             await UndoAsync(earlier, records, cancel);
         }
 
-        var old = (await cluster.FindAsync(ask.Target, cancel))?.ImageId;
-        if (old is not null)
+        var found = await cluster.FindAsync(ask.Target, cancel);
+        var old = found?.ImageId;
+        if (found is not null)
         {
+            // In the trash it would lose the snapshot of what it was.
+            InPlaceJournal.RefuseUnfinished(await state.ReadAsync(StateKeys.Image(found.PoolId, found.ImageId), cancel), ask.Target);
             await _swapper.RefuseIfInUseAsync(ask, cancel);
         }
 
@@ -168,6 +185,10 @@ public sealed partial class RestoreRunner(
             Checkpoints.Pass("restore.verified");
             snapshot = await target.CreateSnapshotAsync(name, cancel);
             Checkpoints.Pass("restore.snapshot");
+            if (ask.Size > ask.Point.Size)
+            {
+                await target.ResizeAsync(ask.Size.Value, cancel);
+            }
 
             // Metadata may hold QoS limits, which would slow the fill: it comes last.
             foreach (var (key, value) in ask.Point.ImageMetadata)

@@ -12,11 +12,7 @@ namespace RbdBackup.Core.Verify;
 internal sealed class ImageComparer(PointRepository repository, int parallel, IThrottle throttle)
 {
     /// <summary>The bytes of a part, as large as a RADOS object usually is.</summary>
-    public const int PartBytes = 4 << 20;
-
-    private const int HeldFrames = 64;
-
-    private readonly FrameSource _frames = new(repository);
+    public const int PartBytes = PointParts.PartBytes;
 
     /// <summary>Compares parts of an image and returns how many bytes were compared.</summary>
     /// <param name="chain">The point and what it stands on.</param>
@@ -29,79 +25,26 @@ internal sealed class ImageComparer(PointRepository repository, int parallel, IT
     public async Task<long> CompareAsync(
         IReadOnlyList<Manifest> chain, IImage image, IEnumerable<long> parts, long count, Findings findings, IProgressReporter progress, CancellationToken cancel)
     {
-        var reader = new ChainReader(repository, chain);
-        var (held, done, bytes) = (new Dictionary<FrameName, DecodedFrame>(), 0L, 0L);
-        try
+        var (done, bytes) = (0L, 0L);
+        var options = new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancel };
+        using var point = new PointParts(repository, chain, parallel);
+        await foreach (var batch in point.ReadAsync(parts, chain[^1].Size, cancel))
         {
-            foreach (var batch in parts.Chunk(parallel))
-            {
-                var ranges = new List<(long Offset, int Length, IReadOnlyList<Piece> Pieces)>();
-                foreach (var offset in batch.Select(p => p * PartBytes))
-                {
-                    var length = (int)Math.Min(PartBytes, reader.Size - offset);
-                    ranges.Add((offset, length, await reader.ReadAsync(offset, offset + length, cancel)));
-                }
-
-                await HoldAsync(held, [.. ranges.SelectMany(r => r.Pieces).Select(p => p.Frame).OfType<FrameName>().Distinct()], cancel);
-                await ForEachAsync(ranges, (r, ct) => CompareAsync(image, r.Offset, r.Length, r.Pieces, held, chain[^1].Point, findings, ct), cancel);
-                bytes += ranges.Sum(r => (long)r.Length);
-                progress.Report("compare", (done += batch.Length) * PartBytes, count * PartBytes, "By");
-            }
-        }
-        finally
-        {
-            held.Values.ToList().ForEach(f => f.Dispose());
+            await Parallel.ForEachAsync(batch, options, (part, ct) => CompareAsync(image, part, chain[^1].Point, findings, ct));
+            bytes += batch.Sum(p => (long)p.Length);
+            progress.Report("compare", (done += batch.Count) * PartBytes, count * PartBytes, "By");
         }
 
         return bytes;
     }
 
-    /// <summary>Fetches the frames that are not held yet; those that are not needed now go, past a number.</summary>
-    private async Task HoldAsync(Dictionary<FrameName, DecodedFrame> held, IReadOnlyCollection<FrameName> needed, CancellationToken cancel)
+    private async ValueTask CompareAsync(IImage image, PointPart part, PointId point, Findings findings, CancellationToken cancel)
     {
-        foreach (var unneeded in held.Keys.Except(needed).Take(Math.Max(0, held.Count + needed.Count - HeldFrames)).ToList())
-        {
-            held.Remove(unneeded, out var dropped);
-            dropped!.Dispose();
-        }
-
-        await ForEachAsync(needed.Where(n => !held.ContainsKey(n)).ToList(), async (name, ct) =>
-        {
-            var frame = await FetchAsync(name, ct);
-            lock (held)
-            {
-                held.Add(name, frame);
-            }
-        }, cancel);
-    }
-
-    private async Task<DecodedFrame> FetchAsync(FrameName name, CancellationToken cancel)
-    {
-        try
-        {
-            return await _frames.FetchAsync(name, cancel);
-        }
-        catch (RbdBackupException missing) when (missing.Kind == ErrorKind.NotFound)
-        {
-            throw new RbdBackupException(ErrorKind.Corrupt, $"{missing.Message}, and the point needs it", missing.Remedy, missing);
-        }
-    }
-
-    private async ValueTask CompareAsync(
-        IImage image, long offset, int length, IReadOnlyList<Piece> pieces, Dictionary<FrameName, DecodedFrame> held, PointId point, Findings findings, CancellationToken cancel)
-    {
+        var (offset, length) = (part.Offset, part.Length);
         var (expected, actual) = (ArrayPool<byte>.Shared.Rent(length), ArrayPool<byte>.Shared.Rent(length));
         try
         {
-            expected.AsSpan(0, length).Clear();
-            foreach (var group in pieces.Where(p => p.Frame is not null).GroupBy(p => p.Frame!))
-            {
-                foreach (var (at, data) in held[group.Key].Cut(group))
-                {
-                    data.Span.CopyTo(expected.AsSpan((int)(at - offset)));
-                }
-            }
-
+            part.CopyTo(expected.AsSpan(0, length));
             await throttle.WaitAsync(length, cancel);
             await image.ReadAsync(offset, actual.AsMemory(0, length), cancel);
             var same = expected.AsSpan(0, length).CommonPrefixLength(actual);
@@ -112,7 +55,7 @@ internal sealed class ImageComparer(PointRepository repository, int parallel, IT
                 {
                 }
 
-                findings.Add($"{image.Spec}, bytes {offset + same} to {offset + end}", $"differ from the point, {Whose(pieces, offset + same, point)}");
+                findings.Add($"{image.Spec}, bytes {offset + same} to {offset + end}", $"differ from the point, {Whose(part.Pieces, offset + same, point)}");
             }
         }
         finally
@@ -130,7 +73,4 @@ internal sealed class ImageComparer(PointRepository repository, int parallel, IT
             { Frame: var frame } when frame.Point == point => "which stored this range itself",
             { Frame: var frame } => $"which did not store this range: it shows what point {frame.Point} stored",
         };
-
-    private Task ForEachAsync<T>(IEnumerable<T> items, Func<T, CancellationToken, ValueTask> action, CancellationToken cancel) =>
-        Parallel.ForEachAsync(items, new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancel }, action);
 }

@@ -5,6 +5,7 @@ using RbdBackup.Core.Backup;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Requests;
+using RbdBackup.Observe;
 
 namespace RbdBackup.Commands;
 
@@ -44,7 +45,9 @@ internal static class BackupCommand
         await using var cluster = await services.ConnectAsync(cancel);
         await using var state = services.OpenState(cluster);
         var runner = services.Backup(cluster, state, repository, services.Throttle());
-        var manifest = await runner.RunAsync(Ask(context, services, spec, snapshot), context.Progress, cancel);
+        await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);
+        var ask = Ask(context, services, spec, snapshot);
+        var manifest = await new JobEvents(publisher).BackupAsync(spec, ask.Policy, null, () => runner.RunAsync(ask, context.Progress, cancel));
         context.Output.Write(PointDocument.Of(manifest), human => Describe(human, manifest));
     }
 

@@ -10,10 +10,10 @@ namespace RbdBackup.Commands;
 internal static class RollbackCommand
 {
     private static readonly Argument<string> Image = new("IMAGE") { Description = "The image, pool/name." };
-    private static readonly Option<string> To = new("--to") { Description = "The restore point; its snapshot must still be on the image.", Required = true };
+    private static readonly Option<string> To = new("--to") { Description = "The restore point. Where its snapshot is gone from the image, what differs is written (restore --in-place).", Required = true };
 
     public static Command Create() =>
-        new Command("rollback", "Makes an image what it was at a point whose snapshot is still there; what was written since is lost.") { Image, To }.Runs(RunAsync);
+        new Command("rollback", "Makes an image what it was at a point; what was written since is lost.") { Image, To }.Runs(RunAsync);
 
     private static async Task RunAsync(CommandContext context, CancellationToken cancel)
     {
@@ -23,9 +23,20 @@ internal static class RollbackCommand
         await using var cluster = await services.ConnectToRestoreAsync(cancel);
         await using var state = services.OpenState(cluster);
         var manifest = await repository.FindAsync(point, cancel);
-        await new RollbackRunner(cluster, state).RunAsync(spec, manifest, cancel);
-        context.Output.Write(
-            new { Image = spec.ToString(), Point = point.ToString(), SnapshotId = manifest.Snapshot.Id },
-            human => human.Line($"{spec} is what it was at point {point}."));
+        try
+        {
+            await new RollbackRunner(cluster, state).RunAsync(spec, manifest, cancel);
+            context.Output.Write(
+                new { Image = spec.ToString(), Point = point.ToString(), SnapshotId = (ulong?)manifest.Snapshot.Id, InPlace = false, WrittenBytes = (long?)null },
+                human => human.Line($"{spec} is what it was at point {point}."));
+        }
+        catch (RbdBackupException gone) when (gone.Kind == ErrorKind.NotFound && manifest.Disk.Spec == spec)
+        {
+            context.Note($"{gone.Message}: what differs is written into the image.");
+            var result = await services.RestoreInPlace(cluster, state, repository).RunAsync(new InPlaceAsk(manifest, spec), context.Progress, cancel);
+            context.Output.Write(
+                new { Image = spec.ToString(), Point = point.ToString(), SnapshotId = (ulong?)null, InPlace = true, WrittenBytes = (long?)result.WrittenBytes },
+                human => human.Line($"{spec} is what it was at point {point}: {Humanize.Bytes(result.WrittenBytes)} differed. 'rbdbackup restore --undo {spec}' takes it back."));
+        }
     }
 }

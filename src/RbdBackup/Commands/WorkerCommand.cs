@@ -5,6 +5,7 @@ using RbdBackup.Composition;
 using RbdBackup.Core.Backup;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Requests;
+using RbdBackup.Observe;
 using RbdBackup.Worker;
 
 namespace RbdBackup.Commands;
@@ -55,7 +56,7 @@ internal static class WorkerCommand
         await using var repository = await services.OpenRepositoryAsync(create: true, cancel);
         BackupRunner runner = services.Backup(cluster, state, repository, services.Throttle());
         using var metrics = new WorkerMetrics(context.Time);
-        using var dispatcher = new Dispatcher(state, runner, services, context.Settings.Jobs, metrics, context.Time, context.Loggers.CreateLogger<Dispatcher>());
+        using var dispatcher = new Dispatcher(state, runner, services, context.Settings.Jobs, metrics, new JobEvents(null), context.Time, context.Loggers.CreateLogger<Dispatcher>());
         var reconciler = new Reconciler(
             cluster, state, runner, dispatcher, context.Settings.Ceph.LeaseDuration, context.Time, context.Loggers.CreateLogger<Reconciler>());
         await reconciler.PassAsync(cancel);

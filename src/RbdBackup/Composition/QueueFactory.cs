@@ -22,11 +22,19 @@ internal static class QueueFactory
     private static TransportUrl WithAuthority(TransportUrl url, string? caFile) =>
         url.Tls is { CaFile: null } tls && caFile is not null ? url with { Tls = tls with { CaFile = caFile } } : url;
 
+    /// <summary>Where we tell of our own work; null where no broker is configured, or nobody is to be told.</summary>
+    public static EventPublisher? OpenEvents(RbdBackupSettings settings, ILoggerFactory loggers, TimeProvider time) =>
+        settings.Notifications.Events && settings.Notifications.TransportUrl.Count > 0
+            ? new EventPublisher(Urls(settings)[0], Options(settings), Environment.MachineName, time, loggers.CreateLogger<EventPublisher>())
+            : null;
+
     /// <summary>How brokers are used.</summary>
     public static MessagingOptions Options(RbdBackupSettings settings) => new()
     {
         QueuePrefix = settings.Notifications.QueuePrefix,
         Exchanges = settings.Notifications.Exchanges,
         RoutingKeys = settings.Notifications.RoutingKeys,
+        EventExchange = settings.Notifications.EventsExchange,
+        EventTopic = settings.Notifications.EventsTopic,
     };
 }

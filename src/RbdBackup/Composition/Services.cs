@@ -70,8 +70,11 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     /// <summary>Gives restore points back.</summary>
     public RestoreRunner Restore(IImageCluster cluster, IStateStore state, PointRepository repository) =>
-        new(cluster, state, repository, new RestoreOptions(settings.Restore.WritesInFlight, settings.Restore.TrashDeferment, Naming), time,
-            loggers.CreateLogger<RestoreRunner>());
+        new(cluster, state, repository, RestoreOptions, time, loggers.CreateLogger<RestoreRunner>());
+
+    /// <summary>Gives restore points back into images that are there.</summary>
+    public InPlaceRunner RestoreInPlace(IImageCluster cluster, IStateStore state, PointRepository repository) =>
+        new(cluster, state, repository, RestoreOptions, time, loggers.CreateLogger<InPlaceRunner>());
 
     /// <summary>Drops the points that no policy keeps.</summary>
     public RotateRunner Rotate(PointRepository repository) =>
@@ -121,6 +124,8 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
         new CutParameters((int)settings.Repository.SegmentSize, (int)settings.Repository.FrameSize, (int)settings.Repository.ZeroRunMin),
         settings.Backup.ReadsInFlight, settings.Repository.Uploads, settings.Repository.PlanExtents, settings.Backup.CrossCheck.Value,
         settings.Jobs.MaxAttempts, settings.Jobs.RetryDelay, settings.Jobs.Deadline, Naming, Tool, Holder);
+
+    private RestoreOptions RestoreOptions => new(settings.Restore.WritesInFlight, settings.Restore.TrashDeferment, Naming);
 
     private Retention Retention => new(settings, TimeZoneInfo.Local);
 

@@ -14,7 +14,7 @@ namespace RbdBackup.Worker;
 
 /// <summary>Carries out what waits in an image's records, with a bound on jobs in all and on jobs in one pool. One an image holds by its lease.</summary>
 internal sealed partial class Dispatcher(
-    IStateStore state, BackupRunner runner, Services services, JobsSettings limits, WorkerMetrics metrics, TimeProvider time, ILogger log,
+    IStateStore state, BackupRunner runner, Services services, JobsSettings limits, WorkerMetrics metrics, JobEvents events, TimeProvider time, ILogger log,
     TenantHouse? tenants = null) : IDisposable
 {
     private readonly SemaphoreSlim _places = new(limits.Concurrency);
@@ -62,7 +62,7 @@ internal sealed partial class Dispatcher(
         using var running = metrics.Running(ask.Image);
         try
         {
-            var point = await runner.RunAsync(ask, IProgressReporter.None, stop);
+            var point = await events.BackupAsync(ask.Image, ask.Policy, ask.AskedBy.Project, () => runner.RunAsync(ask, IProgressReporter.None, stop));
             metrics.Finished(point);
             tenants?.Ended(point);
         }

@@ -9,6 +9,7 @@ using RbdBackup.Messaging;
 using RbdBackup.Observe;
 using RbdBackup.OpenStack.Cloud;
 using RbdBackup.Tenants;
+using RbdBackup.Volumes;
 
 namespace RbdBackup.Worker;
 
@@ -34,9 +35,11 @@ internal sealed class WorkerHost(CommandContext context)
         using var cloud = CloudAccess.OpenToAsk(settings, Log<OpenStackCloud>());
         var activity = cloud is null ? null : new CloudActivity(cloud, meaning, time, Log<CloudActivity>());
         var runner = services.Backup(cluster, state, repository, services.Throttle(), activity);
+        await using var publisher = QueueFactory.OpenEvents(settings, context.Loggers, time);
+        var events = new JobEvents(publisher);
         await using var queue = QueueFactory.Open(settings, context.Loggers, time);
         var tenants = cloud is null ? null : new TenantHouse(cloud, settings, cluster, state, meaning, queue.PublishAsync, context.Loggers, time);
-        using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, time, Log<Dispatcher>(), tenants);
+        using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, events, time, Log<Dispatcher>(), tenants);
         var listeners = urls.Select(u => new NotificationListener(u, QueueFactory.Options(settings), time, Log<NotificationListener>())).ToList();
 
         var jobs = new JobIntake(cluster, state, dispatcher, Log<JobIntake>());
@@ -45,6 +48,7 @@ internal sealed class WorkerHost(CommandContext context)
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), tenants is null ? null : tenants.MayAskAsync);
         var sweeper = new Sweeper(services.Sweep(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());
+        var fills = new FillHost(context, state, repository, events, Log<FillHost>());
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
         if (tenants is null)
@@ -57,8 +61,15 @@ internal sealed class WorkerHost(CommandContext context)
         await UntilStoppedAsync(
             [
                 t => queue.RunAsync(jobs.HandleAsync, settings.Jobs.Concurrency, t),
-                .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(tenants is null ? notifications.HandleAsync : tenants.HandleAsync, releases.HandleAsync, t))),
+                .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(
+                    async (delivery, ct) =>
+                    {
+                        await (tenants is null ? notifications.HandleAsync(delivery, ct) : tenants.HandleAsync(delivery, ct));
+                        fills.Notice(delivery);
+                    },
+                    releases.HandleAsync, t))),
                 .. tenants?.Parts(() => listeners.SelectMany(l => l.Status)) ?? [],
+                fills.RunAsync,
                 reconciler.RunAsync,
                 scheduler.RunAsync,
                 sweeper.RunAsync,

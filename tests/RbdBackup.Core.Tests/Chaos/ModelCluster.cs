@@ -18,6 +18,8 @@ internal sealed class ModelCluster(Turns turns) : IImageCluster
 
     public string Fsid => TestRepository.Fsid;
 
+    public Task<long> GetFreeBytesAsync(string pool, CancellationToken cancel) => Task.FromResult(long.MaxValue);
+
     /// <summary>All that was ever in a snapshot, though that may be gone.</summary>
     public byte[] ContentOf(ulong snapshot)
     {

@@ -144,6 +144,9 @@ internal sealed class WorkerProcess : IAsyncDisposable
     /// <summary>How often the log says something.</summary>
     public int Says(string text) => Log.Split(text).Length - 1;
 
+    /// <summary>How many lines of its log have a text.</summary>
+    public int Count(string text) => Log.Split('\n').Count(l => l.Contains(text, StringComparison.Ordinal));
+
     private bool Has(string text)
     {
         return Log.Contains(text, StringComparison.Ordinal);

@@ -84,6 +84,7 @@ public sealed class BlockStorageTests : IAsyncLifetime
         await FailsAsync(ErrorKind.Busy, () => _tenant.BlockStorage.DeleteVolumeAsync(id, None));
         await FailsAsync(ErrorKind.Busy, () => _tenant.BlockStorage.CreateAttachmentAsync(id, null, null, None));
 
+        Assert.Equal((attachment.Id, "reserved"), await _tenant.BlockStorage.ListAttachmentsAsync(id, None).Select(a => (a.Id, a.Status)).SingleAsync());
         await _tenant.BlockStorage.UpdateAttachmentAsync(attachment.Id, Connector(), None);
         await _tenant.BlockStorage.CompleteAttachmentAsync(attachment.Id, None);
         Assert.Equal("attached", (await _tenant.BlockStorage.GetAttachmentAsync(attachment.Id, None)).Status);

@@ -11,6 +11,9 @@ public sealed record JobsSettings
     [Option("2", "How many of them in one pool.", Min = "1", Max = "256")]
     public required int PerPool { get; init; }
 
+    [Option("2", "How many restores into tenants' volumes a worker runs at a time, beside the backups.", Min = "1", Max = "256")]
+    public required int RestoreConcurrency { get; init; }
+
     [Option("5", "How often a job is tried before it counts as failed.", Min = "1", Max = "100")]
     public required int MaxAttempts { get; init; }
 

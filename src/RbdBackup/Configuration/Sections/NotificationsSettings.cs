@@ -29,6 +29,18 @@ public sealed record NotificationsSettings
     [Option("backup_", "What the metadata keys begin with that servers and volumes ask with: backup_policy, backup_now.")]
     public required string MetadataPrefix { get; init; }
 
+    [Option(
+        "true",
+        "Whether we tell of our own backups and restores, as the services tell of theirs: rbdbackup.backup.start, .end, .error and "
+            + "rbdbackup.restore.start, .end, .error, at the first broker.")]
+    public required bool Events { get; init; }
+
+    [Option("rbdbackup", "The topic exchange of our own events; made as oslo.messaging would where it is missing.")]
+    public required string EventsExchange { get; init; }
+
+    [Option("notifications", "The topic of our own events: the routing keys are <topic>.info and <topic>.error.")]
+    public required string EventsTopic { get; init; }
+
     [Option(null, "The certificates (PEM) that a broker's certificate is checked against. Without it, the system's.")]
     public required string? CaFile { get; init; }
 }

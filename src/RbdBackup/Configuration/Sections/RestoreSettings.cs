@@ -10,4 +10,13 @@ public sealed record RestoreSettings
 
     [Option("7d", "How long a replaced image stays in the RBD trash, from where restore --undo brings it back.", Min = "0s", Max = "52w")]
     public required TimeSpan TrashDeferment { get; init; }
+
+    [Option(
+        "true",
+        "Whether workers fill the new volumes of tenants that ask for it with their metadata (docs/tenants.md). It needs [keystone] and the "
+            + "keyring of [ceph] restore_user.")]
+    public required bool ForTenants { get; init; }
+
+    [Option("2m", "How often a worker looks at all volumes for those that ask to be filled. With notifications it hears of them at once.", Min = "1s", Max = "1d")]
+    public required TimeSpan VolumesInterval { get; init; }
 }
