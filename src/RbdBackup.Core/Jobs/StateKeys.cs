@@ -12,6 +12,7 @@ public static class StateKeys
     private const string JobPrefix = "job.";
     private const string CancelPrefix = "cancel.";
     private const string RequestPrefix = "request.";
+    private const string ServerPrefix = "server.";
     private const string ScratchPrefix = "verify.";
 
     /// <summary>The state object of an image: its lease, its job records, its requests, its binding.</summary>
@@ -31,6 +32,12 @@ public static class StateKeys
 
     /// <summary>The state object of a policy's schedule.</summary>
     public static string Schedule(string policy) => $"schedule.{Uri.EscapeDataString(policy)}";
+
+    /// <summary>The state object of a server: the lease of whoever works on it, and what it has to be given back.</summary>
+    public static string Server(string server) => $"{ServerPrefix}{Uri.EscapeDataString(server)}";
+
+    /// <summary>True for the state object of a server.</summary>
+    public static bool IsServer(string name) => name.StartsWith(ServerPrefix, StringComparison.Ordinal);
 
     /// <summary>A job's record.</summary>
     public static string Job(PointId point) => $"{JobPrefix}{point}";
