@@ -18,7 +18,14 @@ public sealed record RestoreOptions(int WritesInFlight, TimeSpan TrashDeferment,
 /// <param name="Target">The name to restore to.</param>
 /// <param name="Replace">True: an image under that name is replaced, and goes to the trash.</param>
 /// <param name="LoseSnapshots">True: also where the old image has snapshots that are not ours.</param>
-public sealed record RestoreAsk(Manifest Point, ImageSpec Target, bool Replace, bool LoseSnapshots);
+public sealed record RestoreAsk(Manifest Point, ImageSpec Target, bool Replace, bool LoseSnapshots)
+{
+    /// <summary>
+    /// Makes whoever has the image open let go of it: called when the new image is full and verified, right before the old one is moved aside, so that a server is off for
+    /// no longer than it must. Null: nobody has it open.
+    /// </summary>
+    public Func<CancellationToken, Task>? LetGoAsync { get; init; }
+}
 
 /// <summary>What a restore did.</summary>
 /// <param name="Point">The point.</param>
@@ -91,7 +98,7 @@ public sealed partial class RestoreRunner(
         var old = (await cluster.FindAsync(ask.Target, cancel))?.ImageId;
         if (old is not null)
         {
-            await _swapper.RefuseIfInUseAsync(ask, cancel);
+            await _swapper.RefuseIfInUseAsync(ask, mayBeOpen: ask.LetGoAsync is not null, cancel);
         }
 
         var journal = new RestoreJournal
@@ -125,6 +132,7 @@ public sealed partial class RestoreRunner(
                 Checkpoints.Pass("restore.filled");
                 return (journal, written);
             case RestoreStep.MoveOldAside:
+                await (ask.LetGoAsync?.Invoke(cancel) ?? Task.CompletedTask);
                 await _swapper.MoveOldAsideAsync(journal, ask, cancel);
                 Checkpoints.Pass("restore.aside");
                 break;

@@ -14,7 +14,7 @@ internal static class RestoreAllCommand
     private static readonly Option<DateTimeOffset?> At = new("--at") { Description = "With --all: as at this time (2026-11-25T02:00Z); without it, as at now." };
     private static readonly Option<DateTimeOffset?> Since = new("--since") { Description = "With --all: only images of which there is a point since this time; so disks that were deleted long before stay away." };
     private static readonly Option<string[]> Pools = new("--pool") { Description = "With --all: only images of this pool; may be given again." };
-    private static readonly Option<string[]> Projects = new("--project") { Description = "With --all: only disks of this OpenStack project's id; may be given again." };
+    public static readonly Option<string[]> Projects = new("--project") { Description = "With --all: only disks of this OpenStack project's id; may be given again. With --to-new-server: its project, by id or name; without it, the one that it was in." };
     private static readonly Option<bool> MissingOnly = new("--missing-only") { Description = "With --all: only what is missing. It is what --all does; the other is --replace." };
     private static readonly Option<string[]> Priorities = new("--priority") { Description = "With --all: what comes first (policy:NAME, project:ID, pool:NAME, image:POOL/NAME); may be given again, the most important first." };
     private static readonly Option<int> AtATime = new("--at-a-time") { Description = "With --all: how many images at a time.", DefaultValueFactory = _ => 4 };

@@ -18,7 +18,7 @@ internal static class RestoreCommand
     public static Command Create()
     {
         var command = new Command("restore", "Gives a restore point back as an image, or all images of the repository.") { Point, To, Replace, LoseSnapshots, Undo };
-        foreach (var option in RestoreAllCommand.Options)
+        foreach (var option in RestoreAllCommand.Options.Concat(ServerRestoreCommand.Options))
         {
             command.Add(option);
         }
@@ -37,6 +37,12 @@ internal static class RestoreCommand
         if (context.Get(RestoreAllCommand.All))
         {
             await RestoreAllCommand.RunAsync(context, context.Get(Replace), cancel);
+            return;
+        }
+
+        if (point is not null && ServerRestoreCommand.IsAsked(context))
+        {
+            await ServerRestoreCommand.RunAsync(context, PointId.Parse(point), context.Get(LoseSnapshots), cancel);
             return;
         }
 

@@ -7,6 +7,7 @@ using RbdBackup.Core.Repository;
 using RbdBackup.Core.Verify;
 using RbdBackup.Messaging;
 using RbdBackup.Observe;
+using RbdBackup.Servers;
 
 namespace RbdBackup.Worker;
 
@@ -38,6 +39,8 @@ internal sealed class WorkerHost(CommandContext context)
         var notifications = new NotificationIntake(settings, meaning, new Members(state), queue, time, Log<NotificationIntake>());
         var releases = new ReleaseIntake(cluster, state, meaning, services.Naming, metrics, time, Log<ReleaseIntake>());
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
+        using var cloud = settings.Keystone.AuthType is null ? null : CloudAccess.Open(settings, Log<ServerHolds>());
+        var holds = cloud is null ? null : ServerServices.BackupsOf(settings, cloud, cluster, state, repository, services, services.Throttle(), context.Loggers, time).Holds;
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>());
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
@@ -49,6 +52,7 @@ internal sealed class WorkerHost(CommandContext context)
                 .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(notifications.HandleAsync, releases.HandleAsync, t))),
                 reconciler.RunAsync,
                 scheduler.RunAsync,
+                .. holds is null ? [] : (Func<CancellationToken, Task>[])[holds.RunAsync],
                 t => WatchCatalogueAsync(repository, metrics, t),
             ],
             stop);
