@@ -6,7 +6,8 @@ namespace RbdBackup.EndToEnd.OpenStack.Servers;
 
 /// <summary>Server points of a guest that runs: what is in them, and that the guest never stays held.</summary>
 [Trait("Needs", "OpenStack")]
-public sealed class ServerPointTests(ServerScene scene) : IClassFixture<ServerScene>
+[Collection(ServerScene.Shared)]
+public sealed class ServerPointTests(ServerScene scene)
 {
     private static readonly string[] Nothing = [];
 
@@ -63,7 +64,8 @@ public sealed class ServerPointTests(ServerScene scene) : IClassFixture<ServerSc
     {
         using var sandbox = ServerScene.Sandbox();
         await ServerScene.ReleaseAsync(scene.RootImage, scene.VolumeImage);
-        await Tool.RbdAsync("snap", "limit", "set", "--limit", "0", scene.VolumeImage.ToString());
+        await Tool.RbdAsync("snap", "create", "--no-progress", $"{scene.VolumeImage}@other");
+        await Tool.RbdAsync("snap", "limit", "set", "--limit", "1", scene.VolumeImage.ToString());
         try
         {
             var result = await sandbox.RunAsync("backup", "server", scene.Server.Id, "--consistency", "paused");
@@ -73,6 +75,7 @@ public sealed class ServerPointTests(ServerScene scene) : IClassFixture<ServerSc
         finally
         {
             await Tool.RbdAsync("snap", "limit", "clear", scene.VolumeImage.ToString());
+            await Tool.RbdAsync("snap", "rm", "--no-progress", $"{scene.VolumeImage}@other");
         }
 
         await RunsAsync();
@@ -141,6 +144,22 @@ public sealed class ServerPointTests(ServerScene scene) : IClassFixture<ServerSc
         {
             await scene.Tenant.Cloud.Compute.UnpauseAsync(scene.Server.Id, default);
             await scene.Tenant.UntilAsync(scene.Server.Id, "ACTIVE");
+        }
+    }
+
+    [Fact]
+    public async Task A_server_that_is_off_gives_a_clean_point()
+    {
+        using var sandbox = ServerScene.Sandbox();
+        await scene.Tenant.Cloud.Compute.StopAsync(scene.Server.Id, default);
+        await scene.Tenant.UntilAsync(scene.Server.Id, "SHUTOFF");
+        try
+        {
+            Assert.Equal("clean", Text(await sandbox.DoAsync("backup", "server", scene.Server.Id, "--consistency", "frozen"), "consistency"));
+        }
+        finally
+        {
+            await scene.StartAsync();
         }
     }
 

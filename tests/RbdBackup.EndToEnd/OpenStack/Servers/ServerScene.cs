@@ -1,8 +1,12 @@
 using System.Text.Json;
 using RbdBackup.Core.Model;
+using RbdBackup.OpenStack.BlockStorage;
 using RbdBackup.OpenStack.Compute;
 
 namespace RbdBackup.EndToEnd.OpenStack.Servers;
+
+[CollectionDefinition(ServerScene.Shared)]
+public sealed class ServerSceneCollection : ICollectionFixture<ServerScene>;
 
 /// <summary>
 /// A tenant's server with a volume, whose guest writes the same counter to both disks, over and over; tests share it, since it takes its time to boot. Each test has a
@@ -10,6 +14,8 @@ namespace RbdBackup.EndToEnd.OpenStack.Servers;
 /// </summary>
 public sealed class ServerScene : IAsyncLifetime
 {
+    public const string Shared = "a server that counts";
+
     private readonly List<ImageSpec> _images = [];
 
     public Tenant Tenant { get; } = Tenant.Of("A");
@@ -20,6 +26,8 @@ public sealed class ServerScene : IAsyncLifetime
 
     public string Name { get; } = $"servers-{Guid.NewGuid():N}";
 
+    public string VolumeName => $"{Name}-data";
+
     public ImageSpec RootImage => new("vms", $"{Server.Id}_disk");
 
     public ImageSpec VolumeImage => new("volumes", $"volume-{Volume}");
@@ -29,8 +37,19 @@ public sealed class ServerScene : IAsyncLifetime
     public async Task InitializeAsync()
     {
         Server = await Tenant.BootAsync(new Dictionary<string, string> { ["owner"] = "servers" }, name: Name);
-        Volume = (await Tenant.CreateVolumeAsync()).Id;
+        Volume = (await Tenant.Cloud.BlockStorage.CreateVolumeAsync(new NewVolume(VolumeName, 1), default)).Id;
+        Tenant.Own(volume: Volume);
+        await Tenant.VolumeUntilAsync(Volume, "available");
         await Tenant.AttachAsync(Server.Id, Volume);
+        await Guest.UpAsync(disks: 2);
+        await CountAsync();
+    }
+
+    /// <summary>Starts the server, and has its guest count again.</summary>
+    public async Task StartAsync()
+    {
+        await Tenant.Cloud.Compute.StartAsync(Server.Id, default);
+        await Tenant.UntilAsync(Server.Id, "ACTIVE");
         await Guest.UpAsync(disks: 2);
         await CountAsync();
     }
@@ -66,6 +85,14 @@ public sealed class ServerScene : IAsyncLifetime
         await Tool.RbdAsync("export", "--no-progress", image.ToString(), file);
         return file;
     }
+
+    /// <summary>The ids of the servers with a name that a tenant sees.</summary>
+    public static async Task<IReadOnlyList<string>> ServersAsync(Tenant tenant, string name) =>
+        [.. (await tenant.Cloud.Compute.ListServersAsync(new ServerFilter { Name = $"^{name}$" }, default).ToListAsync()).Select(s => s.Id)];
+
+    /// <summary>The images of Nova's whose names start with a server's id.</summary>
+    public static async Task<IReadOnlyList<string>> ImagesAsync(string server) =>
+        [.. (await Tool.RbdAsync("ls", "vms")).Split('\n').Where(i => i.StartsWith(server, StringComparison.Ordinal))];
 
     /// <summary>The points of a server point's disks.</summary>
     public static (string Root, string Volume) Points(JsonElement serverPoint)
