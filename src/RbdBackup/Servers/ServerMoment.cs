@@ -75,6 +75,7 @@ internal sealed class ServerMoment(
                 held = true;
                 Checkpoints.Pass("server.paused");
                 await snapshots(bounded.Token);
+                Checkpoints.Pass("server.held");
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using RbdBackup.Core.Model;
 using RbdBackup.EndToEnd.Failure;
+using RbdBackup.EndToEnd.Worker;
 
 namespace RbdBackup.EndToEnd.OpenStack.Servers;
 
@@ -97,6 +98,20 @@ public sealed class ServerPointTests(ServerScene scene)
         await RunsAsync();
         Assert.Single(await ServerScene.SnapshotsAsync(scene.RootImage));
         Assert.Single(await ServerScene.SnapshotsAsync(scene.VolumeImage));
+    }
+
+    [Fact]
+    public async Task Killed_while_the_guest_is_paused_a_worker_lets_it_go()
+    {
+        using var sandbox = ServerScene.Sandbox(WorkerProcess.Settings($"e2e-servers-{Guid.NewGuid():N}"));
+        await ServerScene.ReleaseAsync(scene.RootImage, scene.VolumeImage);
+        await Killed.AtAsync(sandbox, "server.held", "backup", "server", scene.Server.Id, "--consistency", "paused");
+        Assert.Equal("PAUSED", (await scene.Tenant.Cloud.Compute.GetServerAsync(scene.Server.Id, default)).Status);
+        Assert.Single(await ServerScene.SnapshotsAsync(scene.VolumeImage));
+        await using var worker = await WorkerProcess.StartAsync(sandbox);
+        await RunsAsync();
+        await WorkerProcess.UntilAsync(
+            "the snapshots are cleared away", async () => (await ServerScene.SnapshotsAsync(scene.RootImage)).Count + (await ServerScene.SnapshotsAsync(scene.VolumeImage)).Count == 0, worker);
     }
 
     [Fact]
