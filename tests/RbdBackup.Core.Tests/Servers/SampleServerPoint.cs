@@ -1,4 +1,3 @@
-using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Requests;
 using RbdBackup.Core.Servers;
