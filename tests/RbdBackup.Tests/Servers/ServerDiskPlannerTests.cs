@@ -22,8 +22,7 @@ public sealed class ServerDiskPlannerTests
     [Fact]
     public void Volumes_come_in_the_order_of_their_devices()
     {
-        var volumes = new[] { "/dev/vdaa", "/dev/vdc", "/dev/vdb" }.Select(d => Volume(d));
-        var (disks, _) = ServerDiskPlanner.Plan(new ServerSight(Server(), [Nova("")], [.. volumes]));
+        var (disks, _) = ServerDiskPlanner.Plan(new ServerSight(Server(), [Nova("")], [Volume("/dev/vdaa"), Volume("/dev/vdc"), Volume("/dev/vdb")]));
         Assert.Equal(["/dev/vda", "/dev/vdb", "/dev/vdc", "/dev/vdaa"], disks.Select(d => d.Device));
     }
 
