@@ -27,9 +27,9 @@ public sealed class ServerRestoreTests(ServerScene scene)
 
         var server = await scene.Tenant.Cloud.Compute.GetServerAsync(scene.Server.Id, default);
         Assert.Equal(("ACTIVE", false), (server.Status, server.Locked));
-        await scene.Guest.UpAsync(disks: 2);
-        Assert.Equal("then\nnow\n", await scene.Guest.RunAsync("cat /mnt/vda/file /mnt/vdb/file"));
+        await ServerScene.UpAsync(scene.Guest);
         await scene.CountAsync();
+        Assert.Equal("then\nnow\n", await scene.Guest.RunAsync("cat /mnt/vda/file /mnt/vdb/file"));
         await Tool.RbdAsync("trash", "rm", "--no-progress", "--force", $"vms/{result.GetProperty("replaced_image_id").GetString()}");
 
         // The next point of it goes on from what was restored.
@@ -66,7 +66,7 @@ public sealed class ServerRestoreTests(ServerScene scene)
             Assert.Equal(scene.Server.ImageId, server.ImageId);
             Assert.Empty((await service.Cloud.BlockStorage.GetVolumeAsync(volume, default)).Metadata);
             var guest = new Guest(id);
-            await guest.UpAsync(disks: 2);
+            await ServerScene.UpAsync(guest);
             Assert.Equal("root\nvolume\n", await guest.RunAsync("cat /mnt/vda/new /mnt/vdb/new"));
             var counters = (await guest.RunAsync("cat /mnt/vda/counter; echo; cat /mnt/vdb/counter")).Split('\n').Select(long.Parse).ToList();
             Assert.InRange(counters[0] - counters[1], 0, 1);

@@ -41,8 +41,15 @@ public sealed class ServerScene : IAsyncLifetime
         Tenant.Own(volume: Volume);
         await Tenant.VolumeUntilAsync(Volume, "available");
         await Tenant.AttachAsync(Server.Id, Volume);
-        await Guest.UpAsync(disks: 2);
+        await UpAsync(Guest);
         await CountAsync();
+    }
+
+    /// <summary>Waits until a guest has booted and has both its disks mounted, not only their folders made.</summary>
+    internal static async Task UpAsync(Guest guest)
+    {
+        await guest.UpAsync(disks: 2);
+        await Tenant.UntilAsync("both disks are mounted", async () => await guest.RunAsync("grep -c ' /mnt/vd[ab] ' /proc/mounts || true") == "2\n");
     }
 
     /// <summary>Starts the server, and has its guest count again.</summary>
@@ -50,7 +57,7 @@ public sealed class ServerScene : IAsyncLifetime
     {
         await Tenant.Cloud.Compute.StartAsync(Server.Id, default);
         await Tenant.UntilAsync(Server.Id, "ACTIVE");
-        await Guest.UpAsync(disks: 2);
+        await UpAsync(Guest);
         await CountAsync();
     }
 
