@@ -5,6 +5,12 @@ using RbdBackup.Core.Repository;
 
 namespace RbdBackup.Core.Backup;
 
+/// <summary>A point that is stored but for its manifest.</summary>
+/// <param name="Manifest">The manifest.</param>
+/// <param name="Job">The job's record.</param>
+/// <param name="IsCommitted">True where the manifest is there already: an earlier run died behind its commit.</param>
+internal sealed record PreparedPoint(Manifest Manifest, JobRecord Job, bool IsCommitted = false);
+
 /// <summary>One try at a point: from the job record to the manifest.</summary>
 internal sealed class BackupAttempt(
     IImageCluster cluster, PointRepository repository, ImageJobs jobs, ILease lease, BackupOptions options, IThrottle throttle, TimeProvider time)
@@ -15,13 +21,24 @@ internal sealed class BackupAttempt(
     /// <summary>Runs the try and returns what was committed.</summary>
     public async Task<Manifest> RunAsync(ImageSpec spec, JobRecord job, IProgressReporter progress, CancellationToken cancel)
     {
-        job = await SnapshotAsync(spec, job with { Attempt = _attempt }, cancel);
+        job = await SnapshotAsync(spec, job, null, cancel);
+        var prepared = await PrepareAsync(spec, job, progress, cancel);
+        return prepared.IsCommitted ? prepared.Manifest : await CommitAsync(prepared, cancel);
+    }
+
+    /// <summary>Stores all of the point but its manifest.</summary>
+    /// <param name="spec">The image.</param>
+    /// <param name="job">The job, as <see cref="SnapshotAsync"/> gave it.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancel">Ends it; segments that are stored stay for the next attempt.</param>
+    public async Task<PreparedPoint> PrepareAsync(ImageSpec spec, JobRecord job, IProgressReporter progress, CancellationToken cancel)
+    {
         var (opened, info) = await cluster.OpenSnapshotAsync(spec, job.SnapshotId!.Value, cancel);
         await using var image = opened;
         var points = await new BaseFinder(cluster.Fsid, repository, jobs).FindAsync(info, cancel);
         if (points.Committed.FirstOrDefault(m => m.Point == job.Point) is { } done)
         {
-            return done;
+            return new PreparedPoint(done, job, IsCommitted: true);
         }
 
         var (plan, reference) = await PlanAsync(image, info, job, points, progress, cancel);
@@ -30,16 +47,21 @@ internal sealed class BackupAttempt(
         Checkpoints.Pass("backup.exported");
         var metadata = await image.GetMetadataAsync(cancel);
         await CheckIdsAsync(spec, info, plan, cancel);
-        return await CommitAsync(info, job, plan, reference, segments, metadata, cancel);
+        return new PreparedPoint(await StoreIndexAsync(info, job, plan, reference, segments, metadata, cancel), job);
     }
 
     /// <summary>Makes the snapshot, or finds the one that an earlier try made, perhaps after it had given up waiting for it.</summary>
-    private async Task<JobRecord> SnapshotAsync(ImageSpec spec, JobRecord job, CancellationToken cancel)
+    /// <param name="spec">The image.</param>
+    /// <param name="job">The job.</param>
+    /// <param name="opened">The image, opened to write; null: it is opened here.</param>
+    /// <param name="cancel">Ends the wait; the snapshot may be made all the same.</param>
+    public async Task<JobRecord> SnapshotAsync(ImageSpec spec, JobRecord job, IImage? opened, CancellationToken cancel)
     {
+        job = job with { Attempt = _attempt };
         if (job.SnapshotId is null)
         {
             var present = job.Tries == 1 ? null : (await cluster.FindAsync(spec, cancel))?.Snapshots.FirstOrDefault(s => s.Name == job.SnapshotName);
-            job = job with { SnapshotId = present?.Id ?? await CreateSnapshotAsync(spec, job.SnapshotName, cancel) };
+            job = job with { SnapshotId = present?.Id ?? await CreateSnapshotAsync(spec, job.SnapshotName, opened, cancel) };
             await RemoveIfHeldAsync(spec, job.SnapshotId.Value, cancel);
         }
 
@@ -50,8 +72,13 @@ internal sealed class BackupAttempt(
         return job;
     }
 
-    private async Task<ulong> CreateSnapshotAsync(ImageSpec spec, string name, CancellationToken cancel)
+    private async Task<ulong> CreateSnapshotAsync(ImageSpec spec, string name, IImage? opened, CancellationToken cancel)
     {
+        if (opened is not null)
+        {
+            return await opened.CreateSnapshotAsync(name, cancel);
+        }
+
         await using var image = await cluster.OpenAsync(spec, writable: true, cancel);
         return await image.CreateSnapshotAsync(name, cancel);
     }
@@ -155,31 +182,31 @@ internal sealed class BackupAttempt(
             : !ids.Contains(plan.Head.Snapshot.Id) ? $"its snapshot {plan.Head.Snapshot.Name} (id {plan.Head.Snapshot.Id}) was removed"
             : plan.Head.Base is { } b && !ids.Contains(b.SnapshotId) ? $"the base snapshot (id {b.SnapshotId}) was removed"
             : null;
-        why ??= await WhyBaseGoneAsync(plan.Head, cancel);
+        why ??= await WhyBaseGoneAsync(plan.Head.Base, cancel);
         if (why is not null)
         {
             throw new RbdBackupException(ErrorKind.Dropped, $"the backup of {spec} was dropped: {why} while it was read", "Run the backup again.");
         }
     }
 
-    private async Task<string?> WhyBaseGoneAsync(PlanHead head, CancellationToken cancel) =>
-        head.Base is { } stands && (await repository.ReadDiskAsync(stands.Disk, null, cancel)).All(m => m.Point != stands.Point)
+    private async Task<string?> WhyBaseGoneAsync(PointBase? below, CancellationToken cancel) =>
+        below is { } stands && (await repository.ReadDiskAsync(stands.Disk, null, cancel)).All(m => m.Point != stands.Point)
             ? $"its base, point {stands.Point}, was removed from the repository"
             : null;
 
     /// <summary>
     /// A prune voids the base and then looks for new points on it; a backup commits and then looks at its base: whichever comes second sees the other.
     /// </summary>
-    private async Task VoidIfBaseGoneAsync(PlanHead head, CancellationToken cancel)
+    private async Task VoidIfBaseGoneAsync(Manifest manifest, CancellationToken cancel)
     {
-        if (await WhyBaseGoneAsync(head, cancel) is { } why)
+        if (await WhyBaseGoneAsync(manifest.Base, cancel) is { } why)
         {
-            await repository.AbortAsync(head.Disk.Key, head.Point, cancel);
-            throw new RbdBackupException(ErrorKind.Dropped, $"the backup of {head.Disk.Spec} was dropped: {why} while it was committed", "Run the backup again.");
+            await repository.AbortAsync(manifest.Disk.Key, manifest.Point, cancel);
+            throw new RbdBackupException(ErrorKind.Dropped, $"the backup of {manifest.Disk.Spec} was dropped: {why} while it was committed", "Run the backup again.");
         }
     }
 
-    private async Task<Manifest> CommitAsync(
+    private async Task<Manifest> StoreIndexAsync(
         ImageInfo info, JobRecord job, PointPlan plan, ObjectReference reference, IReadOnlyList<StoredSegment> segments,
         IReadOnlyDictionary<string, string> metadata, CancellationToken cancel)
     {
@@ -225,12 +252,20 @@ internal sealed class BackupAttempt(
             Policy = job.Policy,
             Tool = options.Tool,
             CrossCheck = head.CrossCheck,
+            ServerPoint = job.ServerPoint,
         };
         Checkpoints.Pass("backup.referenced");
+        return manifest;
+    }
+
+    /// <summary>Commits what was prepared.</summary>
+    public async Task<Manifest> CommitAsync(PreparedPoint prepared, CancellationToken cancel)
+    {
+        var (manifest, job, _) = prepared;
         await RefuseIfVoidAsync(manifest, cancel);
         await repository.CommitAsync(manifest, cancel);
         Checkpoints.Pass("backup.manifest");
-        await VoidIfBaseGoneAsync(head, cancel);
+        await VoidIfBaseGoneAsync(manifest, cancel);
         await jobs.SaveAsync(job with { State = JobState.Committed }, cancel);
         Checkpoints.Pass("backup.committed");
         return manifest;

@@ -35,6 +35,33 @@ public sealed partial class BackupRunner(
         }
     }
 
+    /// <summary>
+    /// Takes an image for a backup that belongs to others', step by step: its lease, with all that dead runs left cleared away. A job that waits there for its next
+    /// try stays, and is answered by what is newer.
+    /// </summary>
+    /// <exception cref="RbdBackupException">Busy where another job has the image.</exception>
+    public async Task<DiskBackup> OpenAsync(BackupAsk ask, CancellationToken cancel)
+    {
+        var seen = await LookAsync(ask.Image, cancel);
+        var lease = await state.AcquireAsync(StateKeys.Image(seen.PoolId, seen.ImageId), cancel);
+        try
+        {
+            var jobs = new ImageJobs(state, lease);
+            var finisher = new JobFinisher(cluster, repository, jobs, options, time);
+            var info = await LookLeasedAsync(ask.Image, lease, cancel);
+            await finisher.ClearAsync(info, ask, cancel);
+            await RefuseIfHeldOrBusyAsync(ask.Image, jobs, cancel);
+            var attempt = new BackupAttempt(cluster, repository, jobs, lease, options, throttle, time);
+            var image = await cluster.OpenAsync(ask.Image, writable: true, cancel);
+            return new DiskBackup(new DiskBackup.Parts(lease, jobs, finisher, attempt, image, info, of => BeginAsync(ask, info, jobs, of, cancel)));
+        }
+        catch
+        {
+            await lease.DisposeAsync();
+            throw;
+        }
+    }
+
     /// <summary>Ends jobs that nobody runs, as failed: all of a state object whose image is gone, with its requests, or one that was cancelled.</summary>
     /// <param name="name">The state object.</param>
     /// <param name="image">The image that it was about.</param>
@@ -61,14 +88,7 @@ public sealed partial class BackupRunner(
     {
         var jobs = new ImageJobs(state, lease);
 
-        // Looked at again under the lease: what was there before it may be another's work.
-        var info = await LookAsync(ask.Image, cancel);
-        if (StateKeys.Image(info.PoolId, info.ImageId) != lease.Name)
-        {
-            throw new RbdBackupException(ErrorKind.Busy, $"{ask.Image} was replaced while its lease was taken", "Run the backup again.");
-        }
-
-        InPlaceJournal.RefuseUnfinished(await state.ReadAsync(lease.Name, cancel), ask.Image);
+        var info = await LookLeasedAsync(ask.Image, lease, cancel);
         var finisher = new JobFinisher(cluster, repository, jobs, options, time);
         var (answered, unfinished) = await finisher.ClearAsync(info, ask, cancel);
         if (answered is not null)
@@ -78,11 +98,10 @@ public sealed partial class BackupRunner(
 
         if (ask.Snapshot is null && unfinished?.SnapshotId is null)
         {
-            await jobs.RefuseIfHeldAsync(ask.Image, time.GetUtcNow(), cancel);
-            await RefuseIfBusyAsync(ask.Image, cancel);
+            await RefuseIfHeldOrBusyAsync(ask.Image, jobs, cancel);
         }
 
-        var job = unfinished is null ? await BeginAsync(ask, info, jobs, cancel) : await ResumeAsync(ask, unfinished, jobs, cancel);
+        var job = unfinished is null ? await BeginAsync(ask, info, jobs, null, cancel) : await ResumeAsync(ask, unfinished, jobs, cancel);
         return await TryAsync(ask.Image, job, jobs, finisher, lease, progress, cancel);
     }
 
@@ -149,7 +168,7 @@ public sealed partial class BackupRunner(
     }
 
     /// <summary>The record comes before the snapshot: whoever finds one of the two knows of the other.</summary>
-    private async Task<JobRecord> BeginAsync(BackupAsk ask, ImageInfo info, ImageJobs jobs, CancellationToken cancel)
+    private async Task<JobRecord> BeginAsync(BackupAsk ask, ImageInfo info, ImageJobs jobs, ServerPointReference? serverPoint, CancellationToken cancel)
     {
         var point = PointId.New(time.GetUtcNow());
         var snapshot = ask.Snapshot is null ? null : info.Snapshots.FirstOrDefault(s => s.Name == ask.Snapshot && s.Namespace == SnapshotNamespace.User)
@@ -166,6 +185,7 @@ public sealed partial class BackupRunner(
             Full = ask.Full,
             Policy = ask.Policy,
             CycleDays = ask.CycleDays,
+            ServerPoint = serverPoint,
             AskedBy = ask.AskedBy,
             RequestKeys = ask.RequestKeys,
             Created = time.GetUtcNow(),
@@ -177,12 +197,26 @@ public sealed partial class BackupRunner(
         return job;
     }
 
-    private async Task RefuseIfBusyAsync(ImageSpec spec, CancellationToken cancel)
+    private async Task RefuseIfHeldOrBusyAsync(ImageSpec spec, ImageJobs jobs, CancellationToken cancel)
     {
+        await jobs.RefuseIfHeldAsync(spec, time.GetUtcNow(), cancel);
         if (cloud is not null && await cloud.BusyWithAsync(spec, cancel) is { } work)
         {
             throw new RbdBackupException(ErrorKind.Busy, $"its cloud works on {spec} ({work})", "No snapshot is made meanwhile; what waits in the queue is done afterwards.");
         }
+    }
+
+    /// <summary>Looked at again under the lease: what was there before it may be another's work.</summary>
+    private async Task<ImageInfo> LookLeasedAsync(ImageSpec spec, ILease lease, CancellationToken cancel)
+    {
+        var info = await LookAsync(spec, cancel);
+        if (StateKeys.Image(info.PoolId, info.ImageId) != lease.Name)
+        {
+            throw new RbdBackupException(ErrorKind.Busy, $"{spec} was replaced while its lease was taken", "Run the backup again.");
+        }
+
+        InPlaceJournal.RefuseUnfinished(await state.ReadAsync(lease.Name, cancel), spec);
+        return info;
     }
 
     private async Task<ImageInfo> LookAsync(ImageSpec spec, CancellationToken cancel)

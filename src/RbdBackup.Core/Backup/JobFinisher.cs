@@ -3,6 +3,7 @@ using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Servers;
 
 namespace RbdBackup.Core.Backup;
 
@@ -20,7 +21,12 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
         (Manifest? Answered, JobRecord? Resume) found = (null, null);
         foreach (var job in records)
         {
-            if (committed.TryGetValue(job.Point, out var manifest) && await IsBaseGoneAsync(manifest, cancel))
+            if (!await IsServersAsync(job, committed.ContainsKey(job.Point), cancel))
+            {
+                await GiveUpAsync(info.Spec, job, JobState.Failed, "the backup of its server ended before all disks were stored", cancel);
+                records = [.. records.Where(r => r != job)];
+            }
+            else if (committed.TryGetValue(job.Point, out var manifest) && await IsBaseGoneAsync(manifest, cancel))
             {
                 // The run that committed it died before it had looked at its base again: it was nobody's point yet.
                 await GiveUpAsync(info.Spec, job, JobState.Failed, "its base was removed from the repository while it was committed", cancel);
@@ -47,6 +53,12 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
         await SweepAsync(info, committed.Keys.Concat(records.Select(j => j.Point)).ToHashSet(), cancel);
         return found.Answered is null && await IsStaleAsync(ask, records, cancel) ? (Newest(info, committed), null) : found;
     }
+
+    /// <summary>
+    /// False for a disk of a server point that never came to be: its run has ended, since its lease is ours, and nobody else can store the other disks of that moment.
+    /// </summary>
+    private async Task<bool> IsServersAsync(JobRecord job, bool committed, CancellationToken cancel) =>
+        job.ServerPoint is not { } of || (committed && await new ServerPointStore(repository).HasAsync(of, cancel));
 
     private async Task<bool> IsBaseGoneAsync(Manifest manifest, CancellationToken cancel) =>
         manifest.Needs is { } below && await repository.Store.StatAsync(Keys.Aborted(below.Disk, below.Point), cancel) is not null;

@@ -4,6 +4,7 @@ using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Sealing;
+using RbdBackup.Core.Servers;
 using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Core.Copy;
@@ -158,6 +159,32 @@ public sealed class CopyRunner
             return new CopyResult(point, Findings.IsDamage(e) ? CopyState.Damaged : CopyState.Failed, 0, 0, e.Message);
         }
     }
+
+    /// <summary>Copies the server points that the other store lacks, of those whose disks' points are all there. Comes after the points.</summary>
+    /// <returns>How many were copied.</returns>
+    public async Task<int> CopyServersAsync(Action<RbdBackupException> onDamaged, CancellationToken cancel)
+    {
+        var (there, copied) = (new ServerPointStore(_target), 0);
+        var known = await there.ListAsync(null, cancel).ToHashSetAsync(cancellationToken: cancel);
+        HashSet<PointId>? present = null;
+        await foreach (var point in new ServerPointStore(_source).ReadAllAsync(null, onDamaged, cancel))
+        {
+            if (known.Contains(point.Key) || !IsWhole(point, present ??= await there.ReadPresentAsync(cancel)))
+            {
+                continue;
+            }
+
+            var manifest = await _source.Store.GetAsync(point.Key, RepositoryFormat.MaxJson, cancel);
+            ServerPointStore.Read(manifest, point.Key);
+            await _target.Store.PutAsync(point.Key, new ReadOnlySequence<byte>(manifest), cancel);
+            Checkpoints.Pass("copy.server");
+            copied++;
+        }
+
+        return copied;
+    }
+
+    private static bool IsWhole(ServerPoint point, HashSet<PointId> present) => point.Disks.All(d => present.Contains(d.Point));
 
     private async Task<CopyResult> CopyChainAsync(Manifest point, IProgressReporter progress, CancellationToken cancel)
     {

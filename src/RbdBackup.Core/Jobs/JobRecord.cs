@@ -67,6 +67,12 @@ public sealed record JobRecord
     /// <summary>After how many days a full is due; null: never.</summary>
     public int? CycleDays { get; init; }
 
+    /// <summary>
+    /// The server point that its point is part of: it counts only with that, and goes on only in the hands of the run that began it. Null for an image's
+    /// own, and once the server point is there.
+    /// </summary>
+    public ServerPointReference? ServerPoint { get; init; }
+
     /// <summary>Who asked.</summary>
     public required AskedBy AskedBy { get; init; }
 

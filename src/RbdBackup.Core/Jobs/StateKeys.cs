@@ -15,6 +15,7 @@ public static class StateKeys
     private const string JobPrefix = "job.";
     private const string CancelPrefix = "cancel.";
     private const string RequestPrefix = "request.";
+    private const string ServerPrefix = "server.";
     private const string ScratchPrefix = "verify.";
     private const string VolumePrefix = "volume.";
 
@@ -52,6 +53,12 @@ public static class StateKeys
     /// <summary>The state object with what servers, volumes and snapshots asked for, those whose ids begin alike.</summary>
     /// <param name="id">The id; a UUID in its usual form.</param>
     public static string TenantsOf(string id) => $"{Tenants}.{id[..2]}";
+
+    /// <summary>The state object of a server: the lease of whoever works on it, and what it has to be given back.</summary>
+    public static string Server(string server) => $"{ServerPrefix}{Uri.EscapeDataString(server)}";
+
+    /// <summary>True for the state object of a server.</summary>
+    public static bool IsServer(string name) => name.StartsWith(ServerPrefix, StringComparison.Ordinal);
 
     /// <summary>A job's record.</summary>
     public static string Job(PointId point) => $"{JobPrefix}{point}";

@@ -51,6 +51,9 @@ public static class Keys
     /// <summary>Where the results of verifications are.</summary>
     public const string VerifiedPrefix = "verified/";
 
+    /// <summary>Where the manifests of server points are.</summary>
+    public const string ServersPrefix = "servers/";
+
     /// <summary>Where the catalogues are.</summary>
     public const string CataloguePrefix = "catalogue/";
 
@@ -171,6 +174,24 @@ public static class Keys
         key.StartsWith(prefix, StringComparison.Ordinal)
         && long.TryParse(key[prefix.Length..].Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var ms)
             ? DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(ms, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()))
+            : null;
+
+    /// <summary>Where the manifests of a server's points are.</summary>
+    public static string ServerPrefix(string server) => $"{ServersPrefix}{Escape(server)}/";
+
+    /// <summary>Where the manifest of a server point is, whichever attempt wrote it.</summary>
+    public static string ServerPointPrefix(string server, PointId point) => $"{ServerPrefix(server)}{point}.";
+
+    /// <summary>The manifest of a server point.</summary>
+    public static string ServerPoint(string server, PointId point, AttemptId attempt) => $"{ServerPointPrefix(server, point)}{attempt}.json";
+
+    /// <summary>The server and point that a server point's key names; null where the key is none.</summary>
+    public static (string Server, PointId Point, AttemptId Attempt)? TryParseServerPoint(string key) =>
+        key.StartsWith(ServersPrefix, StringComparison.Ordinal)
+        && key[ServersPrefix.Length..].Split('/') is [{ Length: > 0 } server, var file]
+        && file.Split('.') is [var id, var by, "json"]
+        && PointId.TryParse(id, out var point) && AttemptId.TryParse(by) is { } attempt
+            ? (Unescape(server), point.Value, attempt)
             : null;
 
     /// <summary>A finished job's record.</summary>

@@ -166,7 +166,16 @@ public sealed record Manifest
     /// <summary>Where an imported point comes from; null for all others. Cluster, pool and image of such a point are not known.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ImportedDiff? Imported { get; init; }
+
+    /// <summary>The server point that it is part of; null where it was made alone. That server point may be gone, and the point is one all the same.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ServerPointReference? ServerPoint { get; init; }
 }
+
+/// <summary>The server point that a disk's point is part of.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Server">The server's id.</param>
+public sealed record ServerPointReference(PointId Id, string Server);
 
 /// <summary>The diff that a point was imported from.</summary>
 /// <param name="FromSnap">The snapshot that it started from; null for a full.</param>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using RbdBackup.Core.Model;
+using RbdBackup.Core.Servers;
 
 namespace RbdBackup.Core.Repository;
 
@@ -74,4 +75,5 @@ public sealed record RepositoryHeader(int Format, IReadOnlyList<string> Required
 [JsonSerializable(typeof(GarbageList))]
 [JsonSerializable(typeof(Pin))]
 [JsonSerializable(typeof(CatalogueDirectory))]
+[JsonSerializable(typeof(ServerPoint))]
 public sealed partial class RepositoryJson : JsonSerializerContext;

@@ -12,7 +12,7 @@ internal sealed class ImageSwapper(IImageCluster cluster, RestoreOptions options
     private const ulong FeatureExclusiveLock = 1UL << 2;
 
     /// <summary>Refuses where the image under the target's name may not be replaced. Asked before the fill, which takes long, and again before the swap.</summary>
-    public async Task RefuseIfInUseAsync(RestoreAsk ask, CancellationToken cancel)
+    public async Task RefuseIfInUseAsync(RestoreAsk ask, bool mayBeOpen, CancellationToken cancel)
     {
         if (!ask.Replace)
         {
@@ -21,7 +21,11 @@ internal sealed class ImageSwapper(IImageCluster cluster, RestoreOptions options
         }
 
         await using var image = await cluster.OpenAsync(ask.Target, writable: false, cancel);
-        await RefuseIfWatchedAsync(image, cancel);
+        if (!mayBeOpen)
+        {
+            await RefuseIfWatchedAsync(image, cancel);
+        }
+
         var foreign = (await image.GetInfoAsync(cancel)).Snapshots.Where(s => options.SnapshotName.PointOf(s.Name) is null).ToList();
         if (foreign.Count > 0 && !ask.LoseSnapshots)
         {
@@ -35,7 +39,7 @@ internal sealed class ImageSwapper(IImageCluster cluster, RestoreOptions options
     /// <summary>Renames the old image to its aside name, with nobody else writing to it.</summary>
     public async Task MoveOldAsideAsync(RestoreJournal journal, RestoreAsk ask, CancellationToken cancel)
     {
-        await RefuseIfInUseAsync(ask, cancel);
+        await RefuseIfInUseAsync(ask, mayBeOpen: false, cancel);
         await WhileLockedAsync(journal.TargetSpec, journal.Aside.Name, cancel);
     }
 

@@ -19,7 +19,14 @@ public sealed record RestoreOptions(int WritesInFlight, TimeSpan TrashDeferment,
 /// <param name="Replace">True: an image under that name is replaced, and goes to the trash.</param>
 /// <param name="LoseSnapshots">True: also where the old image has snapshots that are not ours.</param>
 /// <param name="Size">The size that the image shall have in bytes, not less than the point's: zeros follow; null for the point's.</param>
-public sealed record RestoreAsk(Manifest Point, ImageSpec Target, bool Replace, bool LoseSnapshots, long? Size = null);
+public sealed record RestoreAsk(Manifest Point, ImageSpec Target, bool Replace, bool LoseSnapshots, long? Size = null)
+{
+    /// <summary>
+    /// Makes whoever has the image open let go of it: called when the new image is full and verified, right before the old one is moved aside, so that a server is off for
+    /// no longer than it must. Null: nobody has it open.
+    /// </summary>
+    public Func<CancellationToken, Task>? LetGoAsync { get; init; }
+}
 
 /// <summary>What a restore did.</summary>
 /// <param name="Point">The point.</param>
@@ -108,7 +115,7 @@ public sealed partial class RestoreRunner(
         {
             // In the trash it would lose the snapshot of what it was.
             InPlaceJournal.RefuseUnfinished(await state.ReadAsync(StateKeys.Image(found.PoolId, found.ImageId), cancel), ask.Target);
-            await _swapper.RefuseIfInUseAsync(ask, cancel);
+            await _swapper.RefuseIfInUseAsync(ask, mayBeOpen: ask.LetGoAsync is not null, cancel);
         }
 
         var journal = new RestoreJournal
@@ -142,6 +149,7 @@ public sealed partial class RestoreRunner(
                 Checkpoints.Pass("restore.filled");
                 return (journal, written);
             case RestoreStep.MoveOldAside:
+                await (ask.LetGoAsync?.Invoke(cancel) ?? Task.CompletedTask);
                 await _swapper.MoveOldAsideAsync(journal, ask, cancel);
                 Checkpoints.Pass("restore.aside");
                 break;

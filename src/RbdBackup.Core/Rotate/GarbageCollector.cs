@@ -2,6 +2,7 @@ using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Servers;
 using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Core.Rotate;
@@ -69,6 +70,7 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
         await SweepAsync(StoreProber.Prefix, s => time.GetUtcNow() - s.Modified > options.Grace, dryRun, cancel);
         await SweepCataloguesAsync(dryRun, cancel);
         await SweepVerifiedAsync(live, dryRun, cancel);
+        await SweepServersAsync(live, dryRun, cancel);
         if (!dryRun)
         {
             await lists.EndAsync(found, cancel);
@@ -139,6 +141,19 @@ public sealed class GarbageCollector(PointRepository repository, GarbageOptions 
             }
 
             last = (stored.Key, pin.Point, pin.Revision);
+        }
+    }
+
+    /// <summary>Server points go of which no disk's point is left. What can't be read stays, for whoever mends it.</summary>
+    private async Task SweepServersAsync(LiveObjects live, bool dryRun, CancellationToken cancel)
+    {
+        bool IsGone(PointId point) => live.IsAborted(point) || (IsOver(point) && !live.IsCommitted(point));
+        await foreach (var point in new ServerPointStore(repository).ReadAllAsync(null, _ => { }, cancel))
+        {
+            if (point.Disks.All(d => IsGone(d.Point)))
+            {
+                await DeleteAsync(point.Key, dryRun, cancel);
+            }
         }
     }
 

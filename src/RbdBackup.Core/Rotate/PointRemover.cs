@@ -3,6 +3,7 @@ using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Servers;
 
 namespace RbdBackup.Core.Rotate;
 
@@ -16,6 +17,8 @@ namespace RbdBackup.Core.Rotate;
 /// <param name="consolidator">Makes points independent.</param>
 public sealed class PointRemover(PointRepository repository, Consolidator consolidator)
 {
+    private readonly ServerPointStore _servers = new(repository);
+
     /// <summary>Removes points.</summary>
     /// <param name="drops">The points to remove, in any order, of any disks.</param>
     /// <param name="known">All points that could stand on them: those of their disks at least, and other disks' that were restored from them. More do no harm.</param>
@@ -70,6 +73,13 @@ public sealed class PointRemover(PointRepository repository, Consolidator consol
 
     private async Task RemoveAsync(IReadOnlyList<Manifest> drops, HashSet<PointId> going, HashSet<PointId> seen, IProgressReporter progress, CancellationToken cancel)
     {
+        // A server point is all of its disks or none: it goes first, and what is left of it are points of their own.
+        foreach (var server in drops.Select(d => d.ServerPoint).OfType<ServerPointReference>().Distinct())
+        {
+            await _servers.RemoveAsync(server, cancel);
+            Checkpoints.Pass("prune.server");
+        }
+
         // Newest first, so that at no moment an increment is listed whose base is gone.
         var done = 0;
         foreach (var disk in drops.GroupBy(d => d.Disk.Key).Select(g => g.OrderByDescending(p => p.Created).ThenByDescending(p => p.Point).ToList()))

@@ -2,6 +2,7 @@ using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Servers;
 
 namespace RbdBackup.Core.Verify;
 
@@ -22,9 +23,10 @@ public sealed record Mended(string Where, string What);
 /// <param name="FindingCount">How much is wrong.</param>
 /// <param name="Findings">The first of it.</param>
 /// <param name="Mended">What was put right, and is wrong no more.</param>
+/// <param name="ServerPoints">The server points whose manifest can be read.</param>
 public sealed record RepositoryReport(
     long Points, int Disks, long Superseded, long Objects, long StoredBytes, long ReferredBytes, long Orphans, long OrphanBytes,
-    long FindingCount, IReadOnlyList<Finding> Findings, IReadOnlyList<Mended> Mended);
+    long FindingCount, IReadOnlyList<Finding> Findings, IReadOnlyList<Mended> Mended, long ServerPoints);
 
 /// <summary>
 /// Checks the repository's structure: every manifest, its references, the objects that they name, the directories of its indexes, what it stands on; and counts
@@ -67,7 +69,7 @@ public sealed class RepositoryCheck(PointRepository repository)
             progress.Report("check", n + 1, _points.Count, "{point}");
         }
 
-        var report = new RepositoryReport(_points.Count, manifests.Select(m => m.Disk.Key).Distinct().Count(), superseded, 0, 0, 0, 0, 0, 0, [], []);
+        var report = new RepositoryReport(_points.Count, manifests.Select(m => m.Disk.Key).Distinct().Count(), superseded, 0, 0, 0, 0, 0, 0, [], [], await CheckServersAsync(cancel));
         await foreach (var stored in repository.Store.ListAsync(Keys.DataPrefix, cancel))
         {
             var refers = Refers(stored.Key);
@@ -186,6 +188,26 @@ public sealed class RepositoryCheck(PointRepository repository)
         {
             _findings.Add(point.Key, $"stands on point {below.Point}, which is missing: the point can't be restored; 'copy' from another site brings it back");
         }
+    }
+
+    /// <summary>A point of a server point that is gone was lost: whatever removes one rightly removes the server point first.</summary>
+    private async Task<long> CheckServersAsync(CancellationToken cancel)
+    {
+        var (count, servers) = (0L, new ServerPointStore(repository));
+        await foreach (var point in servers.ReadAllAsync(null, e => _findings.Add(e.Message, "the server point can't be read; its disks' points are not harmed by that"), cancel))
+        {
+            count++;
+            foreach (var disk in point.Disks.Where(d => !_points.Contains(d.Point)))
+            {
+                // It may have come, or gone, since the points were read.
+                if (await repository.FindNewestAsync(disk.Disk, disk.Point, cancel) is null && await servers.HasAsync(new ServerPointReference(point.Id, point.Server), cancel))
+                {
+                    _findings.Add(point.Key, $"names point {disk.Point} of {disk.Image}, which is missing: the server can't be restored as a whole");
+                }
+            }
+        }
+
+        return count;
     }
 
     private bool Refers(string key) =>

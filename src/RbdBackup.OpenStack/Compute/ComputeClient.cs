@@ -65,6 +65,11 @@ public sealed partial class ComputeClient
         _nova.GetAsync<IReadOnlyList<VolumeAttachment>>(
             new(HttpMethod.Get, $"{Path(id)}/os-volume_attachments", $"listing the volumes of the server {id}"), "volumeAttachments", cancel);
 
+    /// <summary>The ports of a server, in the order of its interfaces.</summary>
+    public Task<IReadOnlyList<ServerInterface>> ListInterfacesAsync(string id, CancellationToken cancel) =>
+        _nova.GetAsync<IReadOnlyList<ServerInterface>>(
+            new(HttpMethod.Get, $"{Path(id)}/os-interface", $"listing the interfaces of the server {id}"), "interfaceAttachments", cancel);
+
     /// <summary>Attaches a volume; it is attached a while after Nova's answer.</summary>
     /// <param name="id">The server.</param>
     /// <param name="volumeId">The volume.</param>

@@ -29,6 +29,9 @@ public sealed record NewServer(string Name, string FlavorId)
     /// <summary>Its availability zone; null for any.</summary>
     public string? AvailabilityZone { get; init; }
 
+    /// <summary>True for a config drive.</summary>
+    public bool HasConfigDrive { get; init; }
+
     /// <summary>Its description.</summary>
     public string? Description { get; init; }
 
@@ -46,6 +49,7 @@ public sealed record NewServer(string Name, string FlavorId)
         AddIf(KeyName is not null, "key_name", () => KeyName);
         AddIf(SecurityGroups is not null, "security_groups", () => Array(SecurityGroups!.Select(group => new JsonObject { ["name"] = group })));
         AddIf(AvailabilityZone is not null, "availability_zone", () => AvailabilityZone);
+        AddIf(HasConfigDrive, "config_drive", () => true);
         AddIf(Description is not null, "description", () => Description);
         return server;
 

@@ -59,6 +59,10 @@ public sealed record Server
     [JsonPropertyName("OS-EXT-SRV-ATTR:instance_name")]
     public string? InstanceName { get; init; }
 
+    /// <summary>True where it has a config drive.</summary>
+    [JsonPropertyName("config_drive"), JsonConverter(typeof(TextTruthConverter))]
+    public bool HasConfigDrive { get; init; }
+
     /// <summary>Its root disk's device, such as <c>/dev/vda</c>; null where we may not see it.</summary>
     [JsonPropertyName("OS-EXT-SRV-ATTR:root_device_name")]
     public string? RootDevice { get; init; }

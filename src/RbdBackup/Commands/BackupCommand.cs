@@ -24,8 +24,7 @@ internal static class BackupCommand
         new Command("image", "Backs up an image by its name.") { Image, Full, Policy, Queue }.Runs((c, t) => OneAsync(c, c.Get(Image), t)),
         new Command("volume", "Backs up a Cinder volume: volumes/volume-ID.") { Id, Full, Policy, Queue }
             .Runs((c, t) => OneAsync(c, ImageNames.Volume(c.Settings.Ceph, c.Get(Id)).ToString(), t)),
-        new Command("server", "Backs up a Nova server's root disk: vms/ID_disk.") { Id, Full, Policy, Queue }
-            .Runs((c, t) => OneAsync(c, ImageNames.Server(c.Settings.Ceph, c.Get(Id)).ToString(), t)),
+        ServerBackupCommand.Create(Full, Policy, Queue, OneAsync),
         new Command("pool", "Backs up all images of a pool, one after the other.") { Pool, Full, Policy, Queue }.Runs(PoolAsync),
     };
 

@@ -53,10 +53,12 @@ internal static class CopyCommand
             }
         }
 
+        var servers = await runner.CopyServersAsync(e => PointChoice.Damaged(context, unreadable, e), cancel);
         context.Output.Write(
             new
             {
                 To = store.Url,
+                ServerPoints = servers,
                 Objects = results.Sum(r => r.Objects),
                 Bytes = results.Sum(r => r.Bytes),
                 UnreadableManifests = unreadable,

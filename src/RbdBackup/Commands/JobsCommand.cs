@@ -75,6 +75,11 @@ internal static class JobsCommand
         var job = unfinished
             ?? (await repository.ReadFinishedJobsAsync(cancel)).LastOrDefault(j => j.Point == point && j.State != JobState.Finished)
             ?? throw NoJob(point);
+        if (job.ServerPoint is { } of)
+        {
+            throw new RbdBackupException(ErrorKind.Usage, $"job {point} was a disk of a server point, which is made anew as a whole", $"Run 'rbdbackup backup server {of.Server}'.");
+        }
+
         var ask = new BackupAsk(
             ImageSpec.Parse(job.Image), job.OwnSnapshot ? null : job.SnapshotName, job.Full, job.Policy, job.CycleDays,
             new AskedBy(AskedSource.Cli, User: Environment.UserName))

@@ -3,6 +3,7 @@ using RbdBackup.Cli;
 using RbdBackup.Composition;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Servers;
 using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Commands;
@@ -11,9 +12,9 @@ namespace RbdBackup.Commands;
 internal static class ListCommand
 {
     private static readonly Argument<string?> Image = new("IMAGE") { Description = "Only this image's points: pool/name, or pool for all of a pool.", Arity = ArgumentArity.ZeroOrOne };
-    private static readonly Argument<string> Point = new("POINT") { Description = "The restore point's id." };
+    private static readonly Argument<string> Point = new("POINT") { Description = "The restore point's id, or a server point's." };
 
-    public static Command Create() => new Command("list", "Lists restore points, oldest first, image by image.") { Image }.Runs(ListAsync);
+    public static Command Create() => new Command("list", "Lists restore points, oldest first, image by image.") { Image, ServerListCommand.Create() }.Runs(ListAsync);
 
     public static Command CreateShow() => new Command("show", "Shows all that is known of a restore point.") { Point }.Runs(ShowAsync);
 
@@ -40,7 +41,14 @@ internal static class ListCommand
     private static async Task ShowAsync(CommandContext context, CancellationToken cancel)
     {
         await using var repository = await Services.Of(context).OpenRepositoryAsync(create: false, cancel);
-        var manifest = await repository.FindAsync(PointId.Parse(context.Get(Point)), cancel);
+        var id = PointId.Parse(context.Get(Point));
+        if (await new ServerPointStore(repository).FindAsync(id, cancel) is { } server)
+        {
+            await ServerListCommand.ShowAsync(context, repository, server, cancel);
+            return;
+        }
+
+        var manifest = await repository.FindAsync(id, cancel);
         var chain = await repository.ReadChainAsync(manifest, cancel);
         var pin = (await new PinStore(repository).ReadAsync(e => context.Note($"warning: {e.Message}"), cancel, manifest.Point)).GetValueOrDefault(manifest.Point);
         var verified = (await VerifiedResults.ReadAsync(repository, manifest.Disk.Key, cancel)).GetValueOrDefault(manifest.Point);
@@ -59,7 +67,7 @@ internal static class ListCommand
             ("because", manifest.Reason), ("stands on", chain.Count > 1 ? string.Join(" <- ", chain.Reverse().Skip(1).Select(m => m.Point)) : null),
             ("independent of", manifest.Independent ? manifest.Base?.Point.ToString() : null), ("snapshot", $"{manifest.Snapshot.Name} (id {manifest.Snapshot.Id})"), ("size", Humanize.Bytes(manifest.Size)),
             ("data", Humanize.Bytes(manifest.DataBytes)), ("zeros", Humanize.Bytes(manifest.ZeroBytes)), ("stored", Humanize.Bytes(manifest.StoredBytes)),
-            ("segments", manifest.Segments.ToString()), ("codec", manifest.Codec), ("policy", manifest.Policy),
+            ("segments", manifest.Segments.ToString()), ("codec", manifest.Codec), ("policy", manifest.Policy), ("server point", manifest.ServerPoint is { } of ? $"{of.Id} of {of.Server}" : null),
             ("asked by", string.Join(' ', new[] { manifest.AskedBy.Source.ToString(), manifest.AskedBy.Project, manifest.AskedBy.User }.OfType<string>())),
             ("pinned", pin is null ? null : $"until {PinCommand.Time(pin.Until!.Value)} by {pin.By}: {pin.Why}"), ("made by", manifest.Tool),
             ("verified", PointDocument.Of(manifest).With(verified).Verified())));

@@ -50,6 +50,7 @@ internal static class RepoCommand
                 Probes = probes,
                 report.Points,
                 report.Disks,
+                report.ServerPoints,
                 report.Superseded,
                 report.Objects,
                 report.StoredBytes,

@@ -18,7 +18,7 @@ internal static class RestoreAllCommand
     public static readonly Option<string[]> Projects = new("--project")
     {
         Description = "With --all: only disks of this OpenStack project's id; may be given again. With --to-new-volume: whose the volume is, by id, or by name "
-            + "in our own project's domain; our user needs a role there.",
+            + "in our own project's domain; our user needs a role there. With --to-new-server: its project, by id or name; without it, the one that it was in.",
     };
 
     private static readonly Option<bool> MissingOnly = new("--missing-only") { Description = "With --all: only what is missing. It is what --all does; the other is --replace." };

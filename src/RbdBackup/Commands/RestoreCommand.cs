@@ -21,11 +21,11 @@ internal static class RestoreCommand
 
     public static Command Create()
     {
-        var command = new Command("restore", "Gives a restore point back as an image or a volume, or all images of the repository.")
+        var command = new Command("restore", "Gives a restore point back as an image, a volume or a server, or all images of the repository.")
         {
             Point, To, Replace, LoseSnapshots, InPlace, Undo,
         };
-        foreach (var option in RestoreVolumeForms.Options.Concat(RestoreAllCommand.Options))
+        foreach (var option in RestoreVolumeForms.Options.Concat(ServerRestoreCommand.Options).Concat(RestoreAllCommand.Options))
         {
             command.Add(option);
         }
@@ -44,6 +44,12 @@ internal static class RestoreCommand
         if (context.Get(RestoreAllCommand.All))
         {
             await RestoreAllCommand.RunAsync(context, context.Get(Replace), cancel);
+            return;
+        }
+
+        if (point is not null && ServerRestoreCommand.IsAsked(context))
+        {
+            await ServerRestoreCommand.RunAsync(context, PointId.Parse(point), context.Get(LoseSnapshots), cancel);
             return;
         }
 

@@ -32,7 +32,7 @@ internal static class SettingsRules
             (settings.Rotation.Grace < settings.Jobs.Deadline + TimeSpan.FromHours(1),
                 "[rotation] grace must be longer than [jobs] deadline by an hour at least; else gc could delete what a running job stored"),
         ];
-        return rules.Where(r => r.Wrong).Select(r => r.Message).Concat(CheckKeystone(settings.Keystone)).Concat(settings.Policies.SelectMany(p => CheckPolicy(p.Key, p.Value, settings.Rotation)));
+        return rules.Where(r => r.Wrong).Select(r => r.Message).Concat(CheckKeystone(settings.Keystone)).Concat(settings.Policies.SelectMany(p => CheckPolicy(p.Key, p.Value, settings.Rotation, settings.Backup.LibvirtUri)));
     }
 
     /// <summary>What does not suffice for a login.</summary>
@@ -62,8 +62,13 @@ internal static class SettingsRules
 
     private static string Because(RbdBackupSettings settings) => settings.KeystoneProblem is { } problem ? $" ({problem})" : "";
 
-    private static IEnumerable<string> CheckPolicy(string name, PolicySettings policy, RotationSettings rotation)
+    private static IEnumerable<string> CheckPolicy(string name, PolicySettings policy, RotationSettings rotation, string? libvirtUri)
     {
+        if (policy.Consistency == "frozen" && libvirtUri is null)
+        {
+            yield return $"[policy:{name}] consistency = frozen needs [backup] libvirt_uri";
+        }
+
         if (name == "none" && policy.Enabled)
         {
             yield return "[policy:none] is the policy of what shall have no backups and can't be enabled; choose another name";

@@ -49,6 +49,7 @@ internal sealed class WorkerHost(CommandContext context)
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), tenants is null ? null : tenants.MayAskAsync);
         var sweeper = new Sweeper(services.Sweep(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());
         var fills = new FillHost(context, state, repository, events, Log<FillHost>());
+        var holds = cloud is null ? null : ServerServices.BackupsOf(settings, cloud, cluster, state, repository, services, services.Throttle(), context.Loggers, time).Holds;
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
         if (tenants is null)
@@ -72,6 +73,7 @@ internal sealed class WorkerHost(CommandContext context)
                 fills.RunAsync,
                 reconciler.RunAsync,
                 scheduler.RunAsync,
+                .. holds is null ? [] : (Func<CancellationToken, Task>[])[holds.RunAsync],
                 sweeper.RunAsync,
                 t => WatchCatalogueAsync(repository, metrics, tenants, t),
             ],

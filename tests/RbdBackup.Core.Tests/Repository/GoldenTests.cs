@@ -7,6 +7,8 @@ using RbdBackup.Core.Repository;
 using RbdBackup.Core.Restore;
 using RbdBackup.Core.Rotate;
 using RbdBackup.Core.Sealing;
+using RbdBackup.Core.Servers;
+using RbdBackup.Core.Tests.Servers;
 using RbdBackup.Stores;
 using RbdBackup.Zstd;
 
@@ -53,6 +55,9 @@ public sealed class GoldenTests
         var listed = await new Catalogue(repository).ReadAsync(e => throw e, CancellationToken.None).ToListAsync();
         Assert.Equal(images.Keys.Order(StringComparer.Ordinal), listed.Select(c => c.Point.Point.ToString()).Order(StringComparer.Ordinal));
         Assert.All(listed, c => Assert.Equal(name.StartsWith("catalogue", StringComparison.Ordinal), c.IsCopy));
+        var servers = await new ServerPointStore(repository).ReadAllAsync(null, e => throw e, CancellationToken.None).ToListAsync();
+        Assert.Equal(name.Contains("server-points", StringComparison.Ordinal) ? 1 : 0, servers.Count);
+        Assert.All(servers.SelectMany(s => s.Disks), d => Assert.Equal(servers[0].Id, listed.Single(c => c.Point.Point == d.Point).Point.ServerPoint!.Id));
     }
 
     [Theory]
@@ -83,7 +88,10 @@ public sealed class GoldenTests
         var changed = written.ToArray();
         new Random(2).NextBytes(changed.AsSpan(45_056, 30_000));
         changed.AsSpan(160_256, 512).Clear();
-        var second = await test.AddAsync(changed, Images.Difference(written, changed), first);
+        var reference = new ServerPointReference(PointId.New(test.Time.Now), SampleServerPoint.Server);
+        var second = await test.DraftAsync(changed, Images.Difference(written, changed), first) with { ServerPoint = reference };
+        await test.Repository.CommitAsync(second, CancellationToken.None);
+        await new ServerPointStore(test.Repository).PutAsync(SampleServerPoint.Of(reference, test.Time.Now, second), CancellationToken.None);
         images[second.Point.ToString()] = Digest(changed);
 
         var folder = await (secret is null ? MergeAsync(test, codec, images, [full, first, second], changed) : RotateKeysAsync(test, second, secret));
@@ -106,7 +114,7 @@ public sealed class GoldenTests
         images[third.Point.ToString()] = Digest(last);
         await new PointRemover(test.Repository, consolidator).RemoveAsync([points[0]], [.. points, third], IProgressReporter.None, CancellationToken.None);
         images.Remove(points[0].Point.ToString());
-        return $"catalogue-{codec.Split(':')[0]}";
+        return $"catalogue-server-points-{codec.Split(':')[0]}";
     }
 
     /// <summary>What was sealed before a rotation of the master key, after it, and merged.</summary>
@@ -114,7 +122,7 @@ public sealed class GoldenTests
     {
         await new KeyManager(test.Repository).RotateAsync(false, IProgressReporter.None, CancellationToken.None);
         await new Consolidator(test.Repository).ConsolidateAsync(point, IProgressReporter.None, CancellationToken.None);
-        return $"catalogue-sealed-{(secret == TestRepository.Secret ? "raw" : "passphrase")}";
+        return $"catalogue-server-points-sealed-{(secret == TestRepository.Secret ? "raw" : "passphrase")}";
     }
 
     private static void Keep(TestRepository test, Dictionary<string, string> images, string folder, string? secret)

@@ -16,4 +16,13 @@ public sealed record BackupSettings
         "How much of what the object maps call unchanged each increment compares all the same, at most 800 objects a run, others each time; a map that is wrong is "
         + "answered by a full and an alarm. 0 turns it off.")]
     public required Percent CrossCheck { get; init; }
+
+    [Option("30s", "For how long a server's guest may be paused or frozen, at most, while the snapshots of its disks are made; past it the server point fails, and the guest runs on.", Min = "1s", Max = "10m")]
+    public required TimeSpan HoldLimit { get; init; }
+
+    [Option(
+        null,
+        "How the libvirt of a compute host is reached by virsh, such as qemu+tls://{host}/system; {host} is the server's host. It is needed for consistency = frozen, and has server points keep "
+        + "libvirt's description of the server; without it, neither.")]
+    public required string? LibvirtUri { get; init; }
 }

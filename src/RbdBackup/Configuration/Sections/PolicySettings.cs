@@ -28,6 +28,13 @@ public sealed record PolicySettings
     [Option("", "These images, each written pool/name or pool/namespace/name.")]
     public required IReadOnlyList<string> Image { get; init; }
 
+    [Option(
+        "crash",
+        "What server points by this policy are: crash (snapshots as near to each other as can be), paused (the guest is paused meanwhile), or frozen (its file systems are frozen by the QEMU "
+        + "agent; needs [backup] libvirt_uri). Where it can't be had the point is made all the same, and says why.",
+        Choices = ["crash", "paused", "frozen"])]
+    public required string Consistency { get; init; }
+
     [Option("${rotation.cycle_days}", "The days of a cycle.", Min = "1", Max = "366")]
     public required int CycleDays { get; init; }
 
