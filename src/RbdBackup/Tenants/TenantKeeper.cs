@@ -204,7 +204,7 @@ internal sealed partial class TenantKeeper(
     }
 
     private BackupRequest Request(Disk disk, DedupKey key) =>
-        BackupRequest.New(disk.Image, key, new AskedBy(AskedSource.Notification, disk.Project), time.GetUtcNow());
+        BackupRequest.New(disk.Image, key, new AskedBy(AskedSource.Notification, disk.Project, Proven: true), time.GetUtcNow());
 
     private void LogMember(Member member, Member? before)
     {

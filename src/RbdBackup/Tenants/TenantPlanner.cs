@@ -61,6 +61,7 @@ internal static class TenantPlanner
         Server = disk.Server,
         Volume = disk.Kind == DiskKind.Volume ? disk.Id : null,
         Times = known?.Times ?? 0,
+        Proven = true,
     };
 
     /// <summary>Its disks that are protected no longer; those of which nobody knows stay.</summary>

@@ -17,6 +17,9 @@ internal sealed record Member(ImageSpec Image, string? Policy, string? Project)
     /// <summary>The volume that it is; null for a disk of Nova's, and without [keystone].</summary>
     public string? Volume { get; init; }
 
+    /// <summary>True where Nova or Cinder said whose it is.</summary>
+    public bool Proven { get; init; }
+
     /// <summary>How often it became a policy's.</summary>
     public int Times { get; init; }
 }

@@ -57,12 +57,12 @@ internal sealed partial class Scheduler(
         var last = records.TryGetValue(UpTo, out var text) && DateTimeOffset.TryParse(Encoding.ASCII.GetString(text), out var t) ? t : now;
         var rule = new ScheduleRule(policy.At, policy.Jitter, [.. policy.Days]);
         var asked = 0;
-        foreach (var (image, project) in await ImagesAsync(name, policy, stop))
+        foreach (var (image, member) in await ImagesAsync(name, policy, stop))
         {
-            if (SchedulePlanner.LastTurn(rule, image, last, now, TimeZoneInfo.Local) is { } turn && (mayAsk is null || await mayAsk(image, project, stop)))
+            if (SchedulePlanner.LastTurn(rule, image, last, now, TimeZoneInfo.Local) is { } turn && (mayAsk is null || await mayAsk(image, member?.Project, stop)))
             {
                 var key = DedupKey.Of(image, "schedule", $"{name} {turn.ToUnixTimeSeconds()}");
-                await ask(BackupRequest.New(image, key, new AskedBy(AskedSource.Schedule, project), now) with { Policy = name }, stop);
+                await ask(BackupRequest.New(image, key, new AskedBy(AskedSource.Schedule, member?.Project, Proven: member?.Proven == true), now) with { Policy = name }, stop);
                 asked++;
             }
         }
@@ -71,8 +71,8 @@ internal sealed partial class Scheduler(
         return asked;
     }
 
-    /// <summary>The policy's images, each with the project that it belongs to, as far as a message told.</summary>
-    private async Task<IReadOnlyDictionary<ImageSpec, string?>> ImagesAsync(string name, PolicySettings policy, CancellationToken stop)
+    /// <summary>The policy's images, each with what is remembered of it where a tenant protects it.</summary>
+    private async Task<IReadOnlyDictionary<ImageSpec, Member?>> ImagesAsync(string name, PolicySettings policy, CancellationToken stop)
     {
         var members = (await new Members(state).ReadAsync(stop)).ToDictionary(m => m.Image);
         var images = policy.Image.Select(ImageSpec.Parse).Concat(members.Values.Where(m => m.Policy == name).Select(m => m.Image)).ToHashSet();
@@ -82,7 +82,7 @@ internal sealed partial class Scheduler(
             images.UnionWith((await cluster.ListImagesAsync(pool, ns, stop)).Where(PoolImages.IsDisk).Select(i => new ImageSpec(pool, ns, i)));
         }
 
-        return images.ToDictionary(i => i, i => members.GetValueOrDefault(i)?.Project);
+        return images.ToDictionary(i => i, i => members.GetValueOrDefault(i));
     }
 
     [LoggerMessage(4050, LogLevel.Information, "the schedule of policy '{Policy}' waits: {Why}")]

@@ -146,9 +146,30 @@ public sealed class VolumeFillTests(Mini mini) : IClassFixture<Mini>
         Assert.Equal(new byte[VolumeScene.Looked], await scene.ReadAsync(asked.Id));
     }
 
+    [Fact]
+    public async Task A_disk_that_is_gone_is_given_back_to_whom_Cinder_said_it_belonged_when_it_was_backed_up()
+    {
+        await using var scene = await BeginAsync("1s", "tenants.ask_cloud=true", "tenants.reconcile_interval=1s");
+        await using var other = Tenant.Of("B");
+        await using var worker = await WorkerProcess.StartAsync(scene.Sandbox);
+        var mine = await scene.VolumeAsync(seed: 1);
+        var content = await scene.ReadAsync(mine.Id);
+        await scene.Tenant.Cloud.BlockStorage.SetMetadataAsync(mine.Id, new Dictionary<string, string> { [$"{_name}_policy"] = "daily" }, default);
+        await WorkerProcess.HasPointsAsync(scene.Sandbox, 1, worker);
+        var point = (await WorkerProcess.PointsAsync(scene.Sandbox)).Single().GetProperty("id").GetString()!;
+        await scene.Tenant.Cloud.BlockStorage.DeleteVolumeAsync(mine.Id, default);
+        await Tenant.UntilAsync("the volume is gone", () => Tenant.IsGoneAsync(() => scene.Tenant.Cloud.BlockStorage.GetVolumeAsync(mine.Id, default)));
+
+        var theirs = await other.CreateVolumeAsync(1, new Dictionary<string, string> { [AskKey] = point });
+        Assert.Contains("no point", await StatusAsync(scene, theirs.Id, "refused: ", worker), StringComparison.Ordinal);
+        var asked = await AskAsync(scene, $"{mine.Id}@latest");
+        await StatusAsync(scene, asked.Id, $"done: point {point}", worker);
+        Assert.Equal(content, await scene.ReadAsync(asked.Id));
+    }
+
     /// <summary>With metadata keys of its own: the cloud has other workers.</summary>
-    private Task<VolumeScene> BeginAsync(string interval) => VolumeScene.BeginAsync(
-        mini, [.. WorkerProcess.Settings(_name), $"notifications.metadata_prefix={_name}_", $"notifications.events_exchange={_name}.events", $"restore.volumes_interval={interval}", "jobs.restore_concurrency=4"]);
+    private Task<VolumeScene> BeginAsync(string interval, params string[] more) => VolumeScene.BeginAsync(
+        mini, [.. WorkerProcess.Settings(_name), $"notifications.metadata_prefix={_name}_", $"notifications.events_exchange={_name}.events", $"restore.volumes_interval={interval}", "jobs.restore_concurrency=4", .. more]);
 
     private async Task<Volume> AskAsync(VolumeScene scene, string what)
     {
