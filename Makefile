@@ -20,8 +20,9 @@ soak: ## 10,000 random histories, 1,000 rounds of everything at once (HISTORIES=
 	    --environment RBDBACKUP_HISTORIES=$(or $(HISTORIES),10000) --environment RBDBACKUP_BIT_FLIPS=1 \
 	    --filter "FullyQualifiedName~HistoryTests|FullyQualifiedName~ChaosTests|FullyQualifiedName~BitFlipTests"
 
-demo: build ## show the whole way: notification, backup, increment, restore
+demo: build ## show the whole way: notification, backup, increment, restore; then in a whole cloud, with a tenant's server
 	@devstack/mini/demo
+	@devstack/mini/demo-openstack
 
 bench: build ## compare with rbd export-diff
 	@tests/bench

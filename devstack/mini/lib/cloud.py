@@ -40,6 +40,7 @@ class Tenant:
         url, password = os.environ["OS_AUTH_URL"], os.environ[f"RBDBACKUP_TEST_TENANT_{letter}_PASSWORD"]
         answer, self.token = keystone.log_in(url, self.name, password, self.name)
         self.nova = os.environ["RBDBACKUP_TEST_NOVA_URL"]
+        self.project = answer["token"]["project"]["id"]
         self.cinder = f"{os.environ['RBDBACKUP_TEST_CINDER_URL']}/{answer['token']['project']['id']}"
         self.glance = f"{os.environ['RBDBACKUP_TEST_GLANCE_URL']}/v2"
 
@@ -85,3 +86,13 @@ class Guest:
 
 def images(pool: str) -> set[str]:
     return set(run("rbd", "-p", pool, "ls").split())
+
+
+def service_role(project: str, grant: bool) -> None:
+    """What the administrator types: openstack role add (or remove) --user … --project PROJECT member; for the worker's user."""
+    url = os.environ["OS_AUTH_URL"]
+    token = keystone.log_in(url, os.environ["OS_USERNAME"], os.environ["OS_PASSWORD"], os.environ["OS_PROJECT_NAME"])[1]
+    admin = keystone.Admin(url, token)
+    user = admin.find_or_make("user", f"name={os.environ['RBDBACKUP_TEST_SERVICE_USER']}", {})
+    role = admin.find_or_make("role", "name=member", {"name": "member"})
+    keystone.call("PUT" if grant else "DELETE", f"{url}/projects/{project}/users/{user}/roles/{role}", token, fine=(404,))
