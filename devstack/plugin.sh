@@ -292,9 +292,11 @@ function rbdbackup_as_service {
 }
 
 function make_rbdbackup_bucket {
-    local status
+    local status nothing
+    # What S3 signs in the place of a body, which curl leaves out.
+    nothing=$(sha256sum </dev/null | cut -d ' ' -f 1)
     status=$(rbdbackup_secret curl_user | curl --config - --silent --show-error --output /dev/null --write-out '%{http_code}' --request PUT \
-        --aws-sigv4 "aws:amz:$RBDBACKUP_S3_REGION:s3" "$RBDBACKUP_S3_ENDPOINT_URL/$(rbdbackup_url_name "$RBDBACKUP_STORE_URL")")
+        --aws-sigv4 "aws:amz:$RBDBACKUP_S3_REGION:s3" --header "x-amz-content-sha256: $nothing" "$RBDBACKUP_S3_ENDPOINT_URL/$(rbdbackup_url_name "$RBDBACKUP_STORE_URL")")
     # 409: it is there. Whether it is ours, the first use of it says.
     if [[ "$status" != 200 && "$status" != 409 ]]; then
         die $LINENO "bucket $(rbdbackup_url_name "$RBDBACKUP_STORE_URL") could not be made at $RBDBACKUP_S3_ENDPOINT_URL: status $status"

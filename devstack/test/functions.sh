@@ -45,15 +45,18 @@ function install_package {
 
 # iniset FILE SECTION OPTION VALUE: at the head of the section, which is made at the end; every line of the option that is there gets the value.
 function iniset {
-    local file=$1 section=$2 option=$3 value=$4
-    if ! grep -qxF "[$section]" "$file" 2>/dev/null; then printf '\n[%s]\n' "$section" >>"$file"; fi
-    INI_LINE="$option = $value" awk -v section="[$section]" -v option="$option" '
-        { copy[NR] = $0 }
-        /^\[/ { here = ($0 == section); if (here) head = NR }
-        here && $0 ~ "^" option "[ \t]*=" { copy[NR] = ENVIRON["INI_LINE"]; found = 1 }
-        END { for (n = 1; n <= NR; n++) { print copy[n]; if (n == head && !found) print ENVIRON["INI_LINE"] } }' "$file" >"$file.new"
-    cat "$file.new" >"$file" # It keeps its mode.
-    rm "$file.new"
+    (
+        set +o xtrace
+        file=$1 section=$2 option=$3
+        if ! grep -qxF "[$section]" "$file" 2>/dev/null; then printf '\n[%s]\n' "$section" >>"$file"; fi
+        INI_LINE="$option = $4" awk -v section="[$section]" -v option="$option" '
+            { copy[NR] = $0 }
+            /^\[/ { here = ($0 == section); if (here) head = NR }
+            here && $0 ~ "^" option "[ \t]*=" { copy[NR] = ENVIRON["INI_LINE"]; found = 1 }
+            END { for (n = 1; n <= NR; n++) { print copy[n]; if (n == head && !found) print ENVIRON["INI_LINE"] } }' "$file" >"$file.new"
+        cat "$file.new" >"$file" # It keeps its mode.
+        rm "$file.new"
+    )
 }
 
 function get_notification_url { echo "rabbit://$RABBIT_USERID:$RABBIT_PASSWORD@$RABBIT_HOST:$RBDBACKUP_RABBIT_PORT/"; }
