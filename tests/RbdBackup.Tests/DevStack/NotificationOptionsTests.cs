@@ -15,7 +15,7 @@ public sealed class NotificationOptionsTests : IDisposable
     [Theory]
     [InlineData("topics = notifications\n", "topics = notifications,ours\n")]
     [InlineData("topics = notifications,ceilometer\n", "topics = notifications,ceilometer,ours\n")]
-    [InlineData("topics=notifications, ceilometer \n", "topics=notifications, ceilometer,ours\n")]
+    [InlineData("topics=notifications, ceilometer\n", "topics=notifications, ceilometer,ours\n")]
     [InlineData("topics : notifications\n", "topics : notifications,ours\n")]
     [InlineData("topics = 'notifications'\n", "topics = 'notifications,ours'\n")]
     [InlineData("topics = not,in,force\ntopics = notifications\n", "topics = not,in,force\ntopics = notifications,ours\n")]
@@ -65,7 +65,7 @@ public sealed class NotificationOptionsTests : IDisposable
     public void What_somebody_else_appended_later_stays()
     {
         var file = _folder.Write("cinder.conf", "[oslo_messaging_notifications]\ndriver = messagingv2\ntransport_url = other\n");
-        _folder.Write("cinder.conf", Add(file, "cinder").Replace("topics = notifications,ours\n", "topics = notifications,ours,theirs\n", StringComparison.Ordinal));
+        _folder.Write("cinder.conf", Add(file, "cinder").Replace("\ntopics = notifications,ours\n", "\ntopics = notifications,ours,theirs\n", StringComparison.Ordinal));
         Assert.Equal(Told.Replace("driver", "topics = notifications,theirs\ndriver", StringComparison.Ordinal), Remove(file, "cinder"));
     }
 
