@@ -111,9 +111,9 @@ function cleanup_rbdbackup_ceph {
 # RabbitMQ
 # --------
 
-# The services' exchanges may be read, and made where they are missing; nothing of the services' may be written.
+# The services' exchanges may be read, and made where they are missing; nothing of the services' may be written. Our own go with the broker.
 function configure_rbdbackup_broker {
-    local own="${RBDBACKUP_QUEUE_PREFIX//./\\.}\..*" services='nova|cinder|openstack' action=add_user topics
+    local own="${RBDBACKUP_QUEUE_PREFIX//./\\.}\..*|${RBDBACKUP_EVENTS_EXCHANGE//./\\.}" services='nova|cinder|openstack' action=add_user topics
     if ! is_service_enabled rabbit; then
         echo "RabbitMQ is not DevStack's: its user $RBDBACKUP_RABBIT_USER must be there, see docs/operators.md"
         return 0
@@ -222,6 +222,7 @@ function configure_rbdbackup {
     iniset "$RBDBACKUP_CONF" notifications transport_url_file "$RBDBACKUP_CONF_DIR/transport_url"
     iniset "$RBDBACKUP_CONF" notifications routing_keys "$t.info, $t.error, $v.info, $v.error"
     iniset "$RBDBACKUP_CONF" notifications queue_prefix "$RBDBACKUP_QUEUE_PREFIX"
+    iniset "$RBDBACKUP_CONF" notifications events_exchange "$RBDBACKUP_EVENTS_EXCHANGE"
     iniset "$RBDBACKUP_CONF" http port "$RBDBACKUP_HTTP_PORT"
     write_rbdbackup_secret transport_url
     configure_rbdbackup_login
