@@ -17,7 +17,7 @@ internal sealed class ReleaseWorld : IAsyncDisposable
         (_mini, Tenant, Actions) = (mini, tenant, actions);
         Sandbox = new Sandbox(
             [
-                .. WorkerProcess.Settings(_name), .. OpenStack.Tenant.Settings(), "notifications.exchanges=nova, cinder", $"notifications.metadata_prefix={_name}_",
+                .. WorkerProcess.Settings(_name), .. OpenStack.Tenant.Settings(), "tenants.ask_cloud=true", "notifications.exchanges=nova, cinder", $"notifications.metadata_prefix={_name}_",
                 $"ceph.snapshot_name={_name}.{{point}}", .. settings,
             ]);
     }

@@ -3,7 +3,7 @@
     seed.py KEYSTONE NOVA CINDER GLANCE PLACEMENT NEUTRON catalogue         users, roles, projects, endpoints in Keystone
     seed.py KEYSTONE NOVA CINDER GLANCE PLACEMENT NEUTRON ready SINCE NAME...
                                                                             ends with 1 and says what is missing, unless these reported since then
-    seed.py KEYSTONE NOVA CINDER GLANCE PLACEMENT NEUTRON cloud IMAGE-FILE  flavors, and the guest's image
+    seed.py KEYSTONE NOVA CINDER GLANCE PLACEMENT NEUTRON cloud IMAGE-FILE  flavors, quotas, and the guest's image
 
 The six are ports on loopback. Standard input has the passwords of the administrator, the services and the two tenants, a line each. What is
 there stays, so each may be run again.
@@ -91,6 +91,10 @@ def make_cloud(cloud: Cloud, image: str) -> None:
             flavor = {"name": name, "ram": memory, "disk": disk, "OS-FLV-EXT-DATA:ephemeral": ephemeral, "swap": swap, "vcpus": 1}
             cloud.post("nova", "/v2.1/flavors", {"flavor": flavor})
     make_image(cloud, image)
+    # Ten volumes, as it is, are not enough for tests at the same time.
+    for service, path, kind, quotas in (("cinder", f"/v3/{cloud.project()}", "quota_class_set", {"volumes": 100, "snapshots": 100, "gigabytes": 10000}),
+                                        ("nova", "/v2.1", "quota_class_set", {"instances": 50, "cores": 100, "ram": 102400})):
+        keystone.call("PUT", f"{cloud.urls[service]}{path}/os-quota-class-sets/default", cloud.token, {kind: quotas})
 
 
 def make_image(cloud: Cloud, file: str) -> None:

@@ -103,7 +103,8 @@ public sealed class ServerPointTests(ServerScene scene)
     [Fact]
     public async Task Killed_while_the_guest_is_paused_a_worker_lets_it_go()
     {
-        using var sandbox = ServerScene.Sandbox(WorkerProcess.Settings($"e2e-servers-{Guid.NewGuid():N}"));
+        var name = $"e2e-servers-{Guid.NewGuid():N}";
+        using var sandbox = ServerScene.Sandbox([.. WorkerProcess.Settings(name), "tenants.ask_cloud=true", $"notifications.metadata_prefix={name}_"]);
         await ServerScene.ReleaseAsync(scene.RootImage, scene.VolumeImage);
         await Killed.AtAsync(sandbox, "server.held", "backup", "server", scene.Server.Id, "--consistency", "paused");
         Assert.Equal("PAUSED", (await scene.Tenant.Cloud.Compute.GetServerAsync(scene.Server.Id, default)).Status);
