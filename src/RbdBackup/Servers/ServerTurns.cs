@@ -106,7 +106,7 @@ internal sealed partial class ServerTurns(
         }
     }
 
-    /// <summary>All that waits while some of it is due; what was answered while it was written again is not waited for.</summary>
+    /// <summary>All that waits, where some of it is due: one point answers all.</summary>
     private List<ServerRequest> Due(IReadOnlyDictionary<string, byte[]> records)
     {
         var waiting = ServerRequest.Waiting(records);
@@ -155,7 +155,8 @@ internal sealed partial class ServerTurns(
         catch (RbdBackupException e)
         {
             var failed = open.Select(r => r.Failed(e.Message, limits.RetryDelay, time.GetUtcNow())).ToList();
-            var over = failed.Where(r => r.Tries >= limits.MaxAttempts || time.GetUtcNow() - r.Created > limits.Deadline).ToList();
+            var isFinal = e.Kind is ErrorKind.Refused or ErrorKind.Dropped; // cancelled, or the image was released meanwhile
+            var over = failed.Where(r => isFinal || r.Tries >= limits.MaxAttempts || time.GetUtcNow() - r.Created > limits.Deadline).ToList();
             await SaveAsync(lease, [.. failed.Except(over)], stop);
             await SettleAsync(lease, over, stop);
             LogFailed(server, failed.Max(r => r.Tries), over.Count == failed.Count ? "it is given up" : "it is tried again", e.Message, e.Remedy);

@@ -69,6 +69,7 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
     [Theory]
     [InlineData("turn.begun")]
     [InlineData("server.held")]
+    [InlineData("server.manifest")]
     [InlineData("turn.made")]
     public async Task Where_a_worker_dies_another_ends_with_one_server_point_and_the_server_runs(string step)
     {
