@@ -26,7 +26,7 @@ public sealed class ServerAskPlannerTests
     {
         var (disks, whole) = Split(Seen(SubjectKind.Server, server, volume));
         Assert.Equal((alone, together), (disks.Count, whole?.Disks.Count ?? 0));
-        Assert.Equal(together == 0 ? null : (Cloud.ServerId, "a", "whole"), whole is null ? null : (whole.Server, whole.Project, whole.Policy));
+        Assert.Equal(together == 0 ? null : $"{Cloud.ServerId} a whole", whole is null ? null : $"{whole.Server} {whole.Project} {whole.Policy}");
     }
 
     [Fact]
