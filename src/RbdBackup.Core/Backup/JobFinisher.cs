@@ -34,7 +34,7 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
             else if (manifest is not null)
             {
                 await ReleaseAsync(info.Spec, job, manifest, cancel);
-                found.Answered = job.RequestKeys.Intersect(ask.RequestKeys).Any() ? manifest : found.Answered;
+                found.Answered = ask.Resume == job.Point || job.RequestKeys.Intersect(ask.RequestKeys).Any() ? manifest : found.Answered;
             }
             else if (IsOver(job, info) || await IsVoidAsync(info.Spec, job, cancel))
             {

@@ -56,13 +56,8 @@ public sealed class ImageJobs(IStateStore state, ILease lease)
     /// </summary>
     public async Task RemoveAsync(JobRecord job, CancellationToken cancel)
     {
-        var answered = Answered(await state.ReadAsync(lease.Name, cancel)).Concat(job.RequestKeys).TakeLast(AnsweredKept).ToArray();
-        var set = new Dictionary<string, byte[]>();
-        if (job.RequestKeys.Count > 0)
-        {
-            set[AnsweredKey] = JsonSerializer.SerializeToUtf8Bytes(answered, JobJson.Default.StringArray);
-        }
-
+        var records = await state.ReadAsync(lease.Name, cancel);
+        var set = job.RequestKeys.Count > 0 ? WithAnswered(records, job.RequestKeys) : [];
         await lease.UpdateAsync(set, [StateKeys.Job(job.Point), StateKeys.Cancel(job.Point), .. job.RequestKeys], cancel);
     }
 
@@ -85,6 +80,12 @@ public sealed class ImageJobs(IStateStore state, ILease lease)
             return [];
         }
     }
+
+    /// <summary>The record that remembers the requests that are answered now, beside those before.</summary>
+    public static Dictionary<string, byte[]> WithAnswered(IReadOnlyDictionary<string, byte[]> records, IEnumerable<string> requestKeys) => new()
+    {
+        [AnsweredKey] = JsonSerializer.SerializeToUtf8Bytes([.. Answered(records).Concat(requestKeys).TakeLast(AnsweredKept)], JobJson.Default.StringArray),
+    };
 
     /// <summary>The jobs among an image's records, oldest first; what can't be read is left alone.</summary>
     public static IReadOnlyList<JobRecord> Jobs(IReadOnlyDictionary<string, byte[]> records) =>

@@ -60,6 +60,9 @@ public static class StateKeys
     /// <summary>True for the state object of a server.</summary>
     public static bool IsServer(string name) => name.StartsWith(ServerPrefix, StringComparison.Ordinal);
 
+    /// <summary>The server whose state object this is; null for another object.</summary>
+    public static string? ServerOf(string name) => IsServer(name) ? Uri.UnescapeDataString(name[ServerPrefix.Length..]) : null;
+
     /// <summary>A job's record.</summary>
     public static string Job(PointId point) => $"{JobPrefix}{point}";
 

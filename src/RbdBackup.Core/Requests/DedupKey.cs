@@ -25,9 +25,20 @@ public readonly record struct DedupKey(string Value)
     public static DedupKey Of(ImageSpec image, string trigger, string value)
     {
         ArgumentNullException.ThrowIfNull(image);
+        return Of(image.ToString(), trigger, value);
+    }
+
+    /// <summary>The key of a wish for a server point.</summary>
+    /// <param name="server">The server's id; an image's name has a slash, so it is none.</param>
+    /// <param name="trigger">What kind of trigger asked.</param>
+    /// <param name="value">What tells one wish of that kind from the next.</param>
+    public static DedupKey OfServer(string server, string trigger, string value) => Of(server, trigger, value);
+
+    private static DedupKey Of(string subject, string trigger, string value)
+    {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Span<byte> length = stackalloc byte[sizeof(int)];
-        foreach (var part in (ReadOnlySpan<string>)[image.ToString(), trigger, value])
+        foreach (var part in (ReadOnlySpan<string>)[subject, trigger, value])
         {
             // Each part behind its length: ("ab", "c") and ("a", "bc") are two wishes.
             var bytes = Encoding.UTF8.GetBytes(part);

@@ -17,7 +17,11 @@ public sealed record ScheduleRule(TimeOnly At, TimeSpan Jitter, IReadOnlyCollect
 public static class SchedulePlanner
 {
     /// <summary>The last turn of an image in the time after <paramref name="last"/> up to <paramref name="now"/>; null where there was none.</summary>
-    public static DateTimeOffset? LastTurn(ScheduleRule rule, ImageSpec image, DateTimeOffset last, DateTimeOffset now, TimeZoneInfo zone)
+    public static DateTimeOffset? LastTurn(ScheduleRule rule, ImageSpec image, DateTimeOffset last, DateTimeOffset now, TimeZoneInfo zone) =>
+        LastTurn(rule, image.ToString(), last, now, zone);
+
+    /// <summary>The same of anything that has a name: a server, by its id.</summary>
+    public static DateTimeOffset? LastTurn(ScheduleRule rule, string name, DateTimeOffset last, DateTimeOffset now, TimeZoneInfo zone)
     {
         // A turn may be moved over midnight by its jitter, so the day after counts too. Nothing older than eight days can be the last turn of a week.
         var today = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(now, zone).DateTime);
@@ -29,7 +33,7 @@ public static class SchedulePlanner
                 continue;
             }
 
-            var turn = At(day, rule.At, zone) + Offset(rule.Jitter, image);
+            var turn = At(day, rule.At, zone) + Offset(rule.Jitter, name);
             if (turn <= now)
             {
                 return turn > last ? turn : null;
@@ -47,9 +51,9 @@ public static class SchedulePlanner
         return zone.IsInvalidTime(local) ? At(day, time.AddHours(1), zone) : new DateTimeOffset(local, zone.GetUtcOffset(local));
     }
 
-    private static TimeSpan Offset(TimeSpan jitter, ImageSpec image)
+    private static TimeSpan Offset(TimeSpan jitter, string name)
     {
-        var hash = BitConverter.ToUInt32(SHA256.HashData(Encoding.UTF8.GetBytes(image.ToString())));
+        var hash = BitConverter.ToUInt32(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
         return TimeSpan.FromSeconds(Math.Round(jitter.TotalSeconds * ((2.0 * hash / uint.MaxValue) - 1)));
     }
 }

@@ -25,7 +25,11 @@ public sealed record ServerDisk(ImageSpec Image, DiskRole Role, string? Volume =
 /// <param name="AskedBy">Who asks.</param>
 public sealed record ServerBackupAsk(
     string Server, string? Project, string? Name, IReadOnlyList<ServerDisk> Disks, IReadOnlyList<SkippedDisk> Skipped, ServerDescription Description,
-    bool Full, string? Policy, int? CycleDays, AskedBy AskedBy);
+    bool Full, string? Policy, int? CycleDays, AskedBy AskedBy)
+{
+    /// <summary>The id of the point, where it is written down before; null for a new one.</summary>
+    public PointId? Point { get; init; }
+}
 
 /// <summary>How a guest was held while its disks' snapshots were made.</summary>
 /// <param name="Consistency">What the disks are.</param>

@@ -27,8 +27,14 @@ public sealed partial class ServerBackupRunner(
     /// <exception cref="RbdBackupException">As the steps give; Busy where another job has the server or one of its disks.</exception>
     public async Task<ServerPoint> RunAsync(ServerBackupAsk ask, IServerMoment moment, IProgressReporter progress, CancellationToken cancel)
     {
-        var reference = new ServerPointReference(PointId.New(time.GetUtcNow()), ask.Server);
         await using var server = await state.AcquireAsync(StateKeys.Server(ask.Server), cancel);
+        return await RunAsync(ask, server, moment, progress, cancel);
+    }
+
+    /// <summary>The same for who has the lease of the server already, and keeps it.</summary>
+    public async Task<ServerPoint> RunAsync(ServerBackupAsk ask, ILease server, IServerMoment moment, IProgressReporter progress, CancellationToken cancel)
+    {
+        var reference = new ServerPointReference(ask.Point ?? PointId.New(time.GetUtcNow()), ask.Server);
         await moment.ClearAsync(server, cancel);
         var disks = new List<DiskBackup>();
         try

@@ -6,6 +6,7 @@ using RbdBackup.Core.Backup;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Requests;
 using RbdBackup.Observe;
+using RbdBackup.Servers;
 using RbdBackup.Worker;
 
 namespace RbdBackup.Commands;
@@ -38,7 +39,13 @@ internal static class WorkerCommand
                 await (queue is null ? JobIntake.RecordAsync(cluster, state, request, ct) : queue.PublishAsync(request, ct));
                 requests.Add(request);
             },
-            context.Time, context.Loggers.CreateLogger<Scheduler>());
+            context.Time, context.Loggers.CreateLogger<Scheduler>(),
+            context.Settings.Keystone.AuthType is null || !context.Settings.Tenants.AskCloud ? null : async (request, ct) =>
+            {
+                // Workers find it at their next look.
+                await ServerRequests.RecordAsync(state, request, ct);
+                context.Note($"server {request.Server} is asked for, by policy {request.Policy}");
+            });
         await scheduler.PassAsync(cancel);
         if (!withBroker)
         {

@@ -66,8 +66,8 @@ internal sealed class ServerServices : IAsyncDisposable
     /// <summary>Makes server points with what is open already.</summary>
     public static ServerBackups BackupsOf(
         RbdBackupSettings settings, OpenStackCloud cloud, IImageCluster cluster, IStateStore state, PointRepository repository, Services services, IThrottle throttle,
-        ILoggerFactory loggers, TimeProvider time) =>
-        new(settings, cloud, cluster, state, repository, services.Backup(cluster, state, repository, throttle), services.Restore(cluster, state, repository), loggers, time);
+        ILoggerFactory loggers, TimeProvider time, IDiskActivity? activity = null) =>
+        new(settings, cloud, cluster, state, repository, services.Backup(cluster, state, repository, throttle, activity), services.Restore(cluster, state, repository), loggers, time);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

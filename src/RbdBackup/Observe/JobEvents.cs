@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Servers;
 using RbdBackup.Messaging;
 
 namespace RbdBackup.Observe;
@@ -23,6 +24,17 @@ internal sealed class JobEvents(EventPublisher? publisher)
             ["data_bytes"] = point.DataBytes,
             ["stored_bytes"] = point.StoredBytes,
             ["seconds"] = point.Seconds,
+        });
+
+    /// <summary>Makes a server point, and tells of it as a backup, with <c>server_id</c> in the place of the image.</summary>
+    public Task<ServerPoint> ServerBackupAsync(string server, string policy, string? project, Func<Task<ServerPoint>> work) => TellAsync(
+        "backup", new() { ["server_id"] = server, ["policy"] = policy, ["project_id"] = project }, work,
+        point => new()
+        {
+            ["server_point"] = point.Id.ToString(),
+            ["consistency"] = point.Consistency.ToString().ToLowerInvariant(),
+            ["disks"] = point.Disks.Count,
+            ["size"] = point.Disks.Sum(d => d.Size),
         });
 
     /// <summary>Does a restore, and tells of it.</summary>

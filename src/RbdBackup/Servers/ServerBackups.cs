@@ -42,16 +42,19 @@ internal sealed class ServerBackups(
     /// <param name="askedBy">Who asks; the project is the server's.</param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancel">Ends it; nothing is left.</param>
+    /// <param name="held">The lease of the server, where the caller has it, and the id that the point shall have.</param>
     public async Task<ServerPoint> RunAsync(
-        Server server, Consistency wanted, bool full, string? policy, int? cycleDays, AskedBy askedBy, IProgressReporter progress, CancellationToken cancel)
+        Server server, Consistency wanted, bool full, string? policy, int? cycleDays, AskedBy askedBy, IProgressReporter progress, CancellationToken cancel,
+        (ILease Lease, PointId Point)? held = null)
     {
         var lookup = new ServerLookup(cloud, cluster, settings.Ceph, _libvirt);
         var sight = await lookup.LookAsync(server, cancel);
-        var (disks, skipped) = ServerDiskPlanner.Plan(sight);
+        var (disks, skipped) = ServerDiskPlanner.Plan(sight, $"{settings.Notifications.MetadataPrefix}policy");
         var ask = new ServerBackupAsk(
-            server.Id, server.ProjectId, server.Name, disks, skipped, await lookup.DescribeAsync(sight, cancel), full, policy, cycleDays, askedBy with { Project = server.ProjectId });
+            server.Id, server.ProjectId, server.Name, disks, skipped, await lookup.DescribeAsync(sight, cancel), full, policy, cycleDays, askedBy with { Project = server.ProjectId })
+        { Point = held?.Point };
         var moment = new ServerMoment(cloud, Holds, _libvirt, server.Id, wanted, settings.Backup.HoldLimit, Services.Holder, time);
         var runner = new ServerBackupRunner(backups, state, repository, cluster.Fsid, Services.Tool, time, loggers.CreateLogger<ServerBackupRunner>());
-        return await runner.RunAsync(ask, moment, progress, cancel);
+        return await (held is { } h ? runner.RunAsync(ask, h.Lease, moment, progress, cancel) : runner.RunAsync(ask, moment, progress, cancel));
     }
 }

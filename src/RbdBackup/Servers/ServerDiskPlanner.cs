@@ -34,8 +34,10 @@ internal static class ServerDiskPlanner
         server.ImageId is null && attachment.Device is not null && attachment.Device == server.RootDevice ? 0 : null;
 
     /// <summary>Sorts the disks.</summary>
+    /// <param name="sight">What there is.</param>
+    /// <param name="policyKey">The key of a volume's metadata that says <c>none</c> where its project wants it left out.</param>
     /// <exception cref="RbdBackupException">NotFound: there is no disk that it boots from.</exception>
-    public static (IReadOnlyList<ServerDisk> Disks, IReadOnlyList<SkippedDisk> Skipped) Plan(ServerSight sight)
+    public static (IReadOnlyList<ServerDisk> Disks, IReadOnlyList<SkippedDisk> Skipped) Plan(ServerSight sight, string policyKey)
     {
         var (disks, skipped) = (new List<ServerDisk>(), new List<SkippedDisk>());
         foreach (var image in sight.NovaImages)
@@ -55,7 +57,7 @@ internal static class ServerDiskPlanner
 
         foreach (var volume in sight.Volumes.OrderBy(v => v.Attachment.Device?.Length).ThenBy(v => v.Attachment.Device, StringComparer.Ordinal))
         {
-            if (WhySkipped(volume) is { } why)
+            if (WhySkipped(sight.Server, volume, policyKey) is { } why)
             {
                 skipped.Add(new SkippedDisk(volume.Image?.ToString() ?? $"volume {volume.Volume.Id}", why));
             }
@@ -76,9 +78,10 @@ internal static class ServerDiskPlanner
     private static bool IsRoot(ServerSight sight, SkippedDisk skipped) =>
         sight.Volumes.Any(v => BootIndex(sight.Server, v.Attachment) == 0 && skipped.Image == (v.Image?.ToString() ?? $"volume {v.Volume.Id}"));
 
-    private static string? WhySkipped(VolumeSight volume) =>
+    private static string? WhySkipped(Server server, VolumeSight volume, string policyKey) =>
         volume.Volume.Encrypted ? "encrypted: Cinder deletes its key with the volume, and without the key a point is worth nothing"
-        : volume.Volume.Metadata.GetValueOrDefault("backup_policy") == "none" ? "its metadata says backup_policy=none"
+        : volume.Volume.Metadata.GetValueOrDefault(policyKey) == "none" ? $"its metadata says {policyKey}=none"
+        : volume.Volume.ProjectId is { } owner && owner != server.ProjectId ? "another project's"
         : volume.Image is null ? "no image of it in a pool that we know"
         : null;
 }

@@ -27,7 +27,7 @@ internal sealed class CoveragePlanner(MeaningOptions words, IReadOnlyDictionary<
         {
             var disk = new Disk(
                 DiskKind.Server, server.Id, server.Id, server.ProjectId, new ImageSpec(words.ServerPool, image), policy is null ? Fate.Unasked : Fate.Protected)
-            { Policy = policy };
+            { Policy = policy, ByServer = policy is not null };
             return image[server.Id.Length..] switch
             {
                 "_disk" or "_disk.local" => disk,
@@ -75,7 +75,7 @@ internal sealed class CoveragePlanner(MeaningOptions words, IReadOnlyDictionary<
 
         if (having.FirstOrDefault(s => !s.IsUnknown && s.ProjectId == volume.ProjectId && ChoiceOf(s.Metadata).Active is not null) is { } server)
         {
-            return disk with { Server = server.Id, Fate = Fate.Protected, Policy = ChoiceOf(server.Metadata).Active };
+            return disk with { Server = server.Id, Fate = Fate.Protected, Policy = ChoiceOf(server.Metadata).Active, ByServer = true };
         }
 
         return having.Any(s => s.IsUnknown) ? disk with { Fate = Fate.Unknown, Why = "Nova does not know its server's state" } : disk;

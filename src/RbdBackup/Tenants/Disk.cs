@@ -34,9 +34,12 @@ internal sealed record Disk(DiskKind Kind, string Id, string? Server, string Pro
     /// <summary>The policy that protects it; null unless it is protected.</summary>
     public string? Policy { get; init; }
 
+    /// <summary>True where its server's metadata chose the policy: the disk is backed up as a part of the server, where the policy says so.</summary>
+    public bool ByServer { get; init; }
+
     /// <summary>Why it is not protected; null where it is, or where nobody asked.</summary>
     public string? Why { get; init; }
 
     /// <summary>The same disk, which can't be backed up.</summary>
-    public Disk Without(string why) => this with { Fate = Fate.Impossible, Policy = null, Why = why };
+    public Disk Without(string why) => this with { Fate = Fate.Impossible, Policy = null, ByServer = false, Why = why };
 }

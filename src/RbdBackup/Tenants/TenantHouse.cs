@@ -4,6 +4,7 @@ using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Requests;
+using RbdBackup.Core.Servers;
 using RbdBackup.Messaging;
 using RbdBackup.OpenStack;
 using RbdBackup.OpenStack.Cloud;
@@ -23,7 +24,7 @@ internal sealed partial class TenantHouse
     /// <summary>Builds it; nothing is sent yet.</summary>
     public TenantHouse(
         OpenStackCloud cloud, RbdBackupSettings settings, IImageCluster cluster, IStateStore state, MeaningOptions words,
-        Func<BackupRequest, CancellationToken, Task> ask, ILoggerFactory loggers, TimeProvider time)
+        Func<BackupRequest, CancellationToken, Task> ask, Func<ServerRequest, CancellationToken, Task> askServer, ILoggerFactory loggers, TimeProvider time)
     {
         _log = loggers.CreateLogger<TenantHouse>();
         _gate = new ProjectGate(cloud.Identity, settings.Tenants, time);
@@ -32,7 +33,7 @@ internal sealed partial class TenantHouse
         var live = new LiveView(cloud, cluster, words.ServerPool);
         _status = settings.Tenants.WriteStatus ? new StatusWriter(cloud.Compute, words, members, records, time, loggers.CreateLogger<StatusWriter>()) : null;
         var keeper = new TenantKeeper(
-            planner, words, live, members, records, _gate, ask, id => _status?.Changed(id), time, loggers.CreateLogger<TenantKeeper>());
+            planner, words, settings.Policies, live, members, records, _gate, ask, askServer, id => _status?.Changed(id), time, loggers.CreateLogger<TenantKeeper>());
         _reconciler = new CloudReconciler(
             cloud, cluster, state, planner, words, live, members, records, keeper, settings.Tenants.ReconcileInterval, time, loggers.CreateLogger<CloudReconciler>());
         _intake = new TenantIntake(words, members, records, keeper, _reconciler.Wake, loggers.CreateLogger<TenantIntake>());

@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging;
+using RbdBackup.Configuration;
 using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Requests;
+using RbdBackup.Core.Servers;
 using RbdBackup.OpenStack;
 using RbdBackup.OpenStack.BlockStorage;
 using RbdBackup.OpenStack.Compute;
@@ -14,8 +16,8 @@ namespace RbdBackup.Tenants;
 /// subject at a time, whichever worker does it, so that the last one to ask Nova is the last one to write.
 /// </summary>
 internal sealed partial class TenantKeeper(
-    CoveragePlanner planner, MeaningOptions words, LiveView live, Members members, TenantRecords records, ProjectGate gate,
-    Func<BackupRequest, CancellationToken, Task> ask, Action<string> statusChanged, TimeProvider time, ILogger log)
+    CoveragePlanner planner, MeaningOptions words, IReadOnlyDictionary<string, PolicySettings> policies, LiveView live, Members members, TenantRecords records, ProjectGate gate,
+    Func<BackupRequest, CancellationToken, Task> ask, Func<ServerRequest, CancellationToken, Task> askServer, Action<string> statusChanged, TimeProvider time, ILogger log)
 {
     /// <summary>Looks at a subject, and does what follows.</summary>
     /// <returns>What Nova or Cinder say of it; null where nobody can say now, and of a snapshot.</returns>
@@ -39,7 +41,9 @@ internal sealed partial class TenantKeeper(
         var (seen, plan) = planned;
         if (plan.IsNews)
         {
-            var refused = await AskAsync(plan.Asks, cancel);
+            var (asks, whole) = ServerAskPlanner.Split(seen, plan.Asks, policies);
+            var refused = await AskAsync(asks, cancel);
+            refused = whole is null ? refused : await AskAsync(whole, cancel) ?? refused;
             Checkpoints.Pass("tenants.asked");
             foreach (var member in plan.Members)
             {
@@ -173,6 +177,30 @@ internal sealed partial class TenantKeeper(
         }
 
         return refused;
+    }
+
+    /// <summary>Asks for a server point, where its project may have a point of each of the disks; returns why it was refused.</summary>
+    private async Task<string?> AskAsync(PlannedServerAsk planned, CancellationToken cancel)
+    {
+        foreach (var disk in planned.Disks)
+        {
+            if (await gate.WhyNoMoreAsync(planned.Project, cancel) is { } why)
+            {
+                LogRefused(disk.Image, planned.Project, why);
+                return why;
+            }
+        }
+
+        var request = new ServerRequest
+        {
+            DedupKey = planned.Key,
+            Server = planned.Server,
+            Policy = planned.Policy,
+            AskedBy = new AskedBy(AskedSource.Notification, planned.Project, Proven: true),
+            Created = time.GetUtcNow(),
+        };
+        await askServer(request, cancel);
+        return null;
     }
 
     /// <summary>A snapshot is backed up once, when it is first seen to ask; the record stays as long as the snapshot does.</summary>

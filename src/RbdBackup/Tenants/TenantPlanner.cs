@@ -60,6 +60,7 @@ internal static class TenantPlanner
     {
         Server = disk.Server,
         Volume = disk.Kind == DiskKind.Volume ? disk.Id : null,
+        ByServer = disk.ByServer,
         Times = known?.Times ?? 0,
         Proven = true,
     };
@@ -71,7 +72,7 @@ internal static class TenantPlanner
         return members.Values
             .Where(m => m.Policy is not null && !stay.Contains(m.Image))
             .Where(m => m.Volume is null ? seen.Subject.Kind == SubjectKind.Server && m.Server == seen.Subject.Id : seen.Volumes.Contains(m.Volume))
-            .Select(m => m with { Policy = null });
+            .Select(m => m with { Policy = null, ByServer = false });
     }
 
     /// <summary>Who asks for a backup of a volume itself means it, even where the volume leaves itself out of its server's.</summary>

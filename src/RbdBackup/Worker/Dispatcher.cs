@@ -29,21 +29,21 @@ internal sealed partial class Dispatcher(
             await pool.WaitAsync(stop);
             try
             {
-                await _places.WaitAsync(stop);
-                try
-                {
-                    await RunOneAsync(ask, requestId, stop);
-                }
-                finally
-                {
-                    _places.Release();
-                }
+                using var place = await EnterAsync(stop);
+                await RunOneAsync(ask, requestId, stop);
             }
             finally
             {
                 pool.Release();
             }
         }
+    }
+
+    /// <summary>Waits for one of the places that jobs have in all; it is free again when the result is disposed.</summary>
+    public async Task<IDisposable> EnterAsync(CancellationToken stop)
+    {
+        await _places.WaitAsync(stop);
+        return new Place(_places);
     }
 
     /// <inheritdoc/>
@@ -59,7 +59,7 @@ internal sealed partial class Dispatcher(
     private async Task RunOneAsync(BackupAsk ask, string requestId, CancellationToken stop)
     {
         using var scope = log.BeginJobScope(requestId, ask.Image.ToString());
-        using var running = metrics.Running(ask.Image);
+        using var running = metrics.Running();
         try
         {
             var point = await events.BackupAsync(ask.Image, ask.Policy, ask.AskedBy.Project, () => runner.RunAsync(ask, IProgressReporter.None, stop));
@@ -116,6 +116,11 @@ internal sealed partial class Dispatcher(
             LogUnreadable(e.Message);
             return null;
         }
+    }
+
+    private sealed class Place(SemaphoreSlim places) : IDisposable
+    {
+        public void Dispose() => places.Release();
     }
 
     [LoggerMessage(4001, LogLevel.Information, "{Image} is busy: {Why}; tried again by the reconciler")]

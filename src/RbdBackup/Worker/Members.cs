@@ -20,6 +20,9 @@ internal sealed record Member(ImageSpec Image, string? Policy, string? Project)
     /// <summary>True where Nova or Cinder said whose it is.</summary>
     public bool Proven { get; init; }
 
+    /// <summary>True where its server's metadata chose the policy, not its own.</summary>
+    public bool ByServer { get; init; }
+
     /// <summary>How often it became a policy's.</summary>
     public int Times { get; init; }
 }

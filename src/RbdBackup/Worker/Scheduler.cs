@@ -7,15 +7,18 @@ using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Requests;
 using RbdBackup.Core.Schedule;
+using RbdBackup.Core.Servers;
+using RbdBackup.Tenants;
 
 namespace RbdBackup.Worker;
 
 /// <summary>Asks for the backups whose turn has come, each once however many workers run: one of them has the policy's lease, and the record says up to when turns were asked for.</summary>
 internal sealed partial class Scheduler(
     RbdBackupSettings settings, IImageCluster cluster, IStateStore state, Func<BackupRequest, CancellationToken, Task> ask, TimeProvider time, ILogger log,
-    Func<ImageSpec, string?, CancellationToken, Task<bool>>? mayAsk = null)
+    Func<ServerRequest, CancellationToken, Task>? askServer = null, Func<ImageSpec, string?, CancellationToken, Task<bool>>? mayAsk = null)
 {
     private const string UpTo = "up_to";
+    private static readonly Dictionary<string, IReadOnlyList<Member>> Nobody = [];
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
 
     /// <summary>Runs until stopped; a pass that fails is tried again.</summary>
@@ -57,7 +60,17 @@ internal sealed partial class Scheduler(
         var last = records.TryGetValue(UpTo, out var text) && DateTimeOffset.TryParse(Encoding.ASCII.GetString(text), out var t) ? t : now;
         var rule = new ScheduleRule(policy.At, policy.Jitter, [.. policy.Days]);
         var asked = 0;
-        foreach (var (image, member) in await ImagesAsync(name, policy, stop))
+        var members = await new Members(state).ReadAsync(stop);
+        IReadOnlyDictionary<string, IReadOnlyList<Member>> servers = askServer is not null && policy.Consistency is not null
+            ? ServerAskPlanner.Servers(members.Where(m => m.Policy == name))
+            : Nobody;
+        foreach (var (server, disks) in servers)
+        {
+            asked += SchedulePlanner.LastTurn(rule, server, last, now, TimeZoneInfo.Local) is { } turn && await TryAskAsync(name, server, disks, turn, now, stop) ? 1 : 0;
+        }
+
+        var together = servers.Values.SelectMany(d => d).Select(d => d.Image).ToHashSet();
+        foreach (var (image, member) in (await ImagesAsync(name, policy, members, stop)).Where(i => !together.Contains(i.Key)))
         {
             if (SchedulePlanner.LastTurn(rule, image, last, now, TimeZoneInfo.Local) is { } turn && (mayAsk is null || await mayAsk(image, member?.Project, stop)))
             {
@@ -71,10 +84,34 @@ internal sealed partial class Scheduler(
         return asked;
     }
 
-    /// <summary>The policy's images, each with what is remembered of it where a tenant protects it.</summary>
-    private async Task<IReadOnlyDictionary<ImageSpec, Member?>> ImagesAsync(string name, PolicySettings policy, CancellationToken stop)
+    /// <summary>Asks for a server point, where its project may have a point of each disk.</summary>
+    private async Task<bool> TryAskAsync(string policy, string server, IReadOnlyList<Member> disks, DateTimeOffset turn, DateTimeOffset now, CancellationToken stop)
     {
-        var members = (await new Members(state).ReadAsync(stop)).ToDictionary(m => m.Image);
+        foreach (var disk in disks)
+        {
+            if (mayAsk is not null && !await mayAsk(disk.Image, disk.Project, stop))
+            {
+                return false;
+            }
+        }
+
+        var request = new ServerRequest
+        {
+            DedupKey = DedupKey.OfServer(server, "schedule", $"{policy} {turn.ToUnixTimeSeconds()}"),
+            Server = server,
+            Policy = policy,
+            AskedBy = new AskedBy(AskedSource.Schedule, disks[0].Project, Proven: true),
+            Created = now,
+        };
+        await askServer!(request, stop);
+        return true;
+    }
+
+    /// <summary>The policy's images, each with what is remembered of it where a tenant protects it.</summary>
+    private async Task<IReadOnlyDictionary<ImageSpec, Member?>> ImagesAsync(
+        string name, PolicySettings policy, IReadOnlyList<Member> disks, CancellationToken stop)
+    {
+        var members = disks.ToDictionary(m => m.Image);
         var images = policy.Image.Select(ImageSpec.Parse).Concat(members.Values.Where(m => m.Policy == name).Select(m => m.Image)).ToHashSet();
         foreach (var text in policy.Pool)
         {

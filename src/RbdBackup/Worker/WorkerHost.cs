@@ -8,6 +8,7 @@ using RbdBackup.Core.Verify;
 using RbdBackup.Messaging;
 using RbdBackup.Observe;
 using RbdBackup.OpenStack.Cloud;
+using RbdBackup.Servers;
 using RbdBackup.Tenants;
 using RbdBackup.Volumes;
 
@@ -15,7 +16,8 @@ namespace RbdBackup.Worker;
 
 /// <summary>
 /// The worker's house: requests come in at <see cref="JobIntake"/>, notifications at <see cref="NotificationIntake"/> and <see cref="ReleaseIntake"/>, the
-/// hour at <see cref="Scheduler"/>, what others left at <see cref="Reconciler"/> and <see cref="Sweeper"/>; all work goes through the <see cref="Dispatcher"/>.
+/// hour at <see cref="Scheduler"/>, what others left at <see cref="Reconciler"/> and <see cref="Sweeper"/>; all work goes through the <see cref="Dispatcher"/>,
+/// that on whole servers through <see cref="ServerTurns"/>.
 /// </summary>
 internal sealed class WorkerHost(CommandContext context)
 {
@@ -34,22 +36,32 @@ internal sealed class WorkerHost(CommandContext context)
         var meaning = NotificationIntake.Meaning(settings);
         using var cloud = CloudAccess.OpenToAsk(settings, Log<OpenStackCloud>());
         var activity = cloud is null ? null : new CloudActivity(cloud, meaning, time, Log<CloudActivity>());
-        var runner = services.Backup(cluster, state, repository, services.Throttle(), activity);
+        var throttle = services.Throttle();
+        var runner = services.Backup(cluster, state, repository, throttle, activity);
         await using var publisher = QueueFactory.OpenEvents(settings, context.Loggers, time);
         var events = new JobEvents(publisher);
         await using var queue = QueueFactory.Open(settings, context.Loggers, time);
-        var tenants = cloud is null ? null : new TenantHouse(cloud, settings, cluster, state, meaning, queue.PublishAsync, context.Loggers, time);
+        ServerTurns? turns = null;
+        var tenants = cloud is null
+            ? null
+            : new TenantHouse(cloud, settings, cluster, state, meaning, queue.PublishAsync, (request, t) => turns!.AskAsync(request, t), context.Loggers, time);
         using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, events, time, Log<Dispatcher>(), tenants);
         var listeners = urls.Select(u => new NotificationListener(u, QueueFactory.Options(settings), time, Log<NotificationListener>())).ToList();
+
+        var servers = cloud is null ? null : ServerServices.BackupsOf(settings, cloud, cluster, state, repository, services, throttle, context.Loggers, time, activity);
+        if (tenants is not null)
+        {
+            var reports = new ServerReports(repository, new Members(state), metrics, events, tenants, Log<ServerReports>());
+            turns = new ServerTurns(cloud!, state, repository, servers!, dispatcher, reports, services, settings.Jobs, settings.Ceph.LeaseDuration, time, Log<ServerTurns>());
+        }
 
         var jobs = new JobIntake(cluster, state, dispatcher, Log<JobIntake>());
         using var notifications = new NotificationIntake(settings, meaning, new Members(state), queue, time, Log<NotificationIntake>());
         var releases = new ReleaseIntake(cluster, services.Releaser(cluster, state), meaning, metrics, time, Log<ReleaseIntake>());
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
-        var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), tenants is null ? null : tenants.MayAskAsync);
+        var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), turns is null ? null : turns.AskAsync, tenants is null ? null : tenants.MayAskAsync);
         var sweeper = new Sweeper(services.Sweep(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());
         var fills = new FillHost(context, state, repository, events, Log<FillHost>());
-        var holds = cloud is null ? null : ServerServices.BackupsOf(settings, cloud, cluster, state, repository, services, services.Throttle(), context.Loggers, time).Holds;
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
         if (tenants is null)
@@ -73,7 +85,7 @@ internal sealed class WorkerHost(CommandContext context)
                 fills.RunAsync,
                 reconciler.RunAsync,
                 scheduler.RunAsync,
-                .. holds is null ? [] : (Func<CancellationToken, Task>[])[holds.RunAsync],
+                .. servers is null || turns is null ? [] : (Func<CancellationToken, Task>[])[servers.Holds.RunAsync, turns.LookAsync, turns.RunAsync],
                 sweeper.RunAsync,
                 t => WatchCatalogueAsync(repository, metrics, tenants, t),
             ],

@@ -50,7 +50,7 @@ internal sealed class WorkerMetrics : IDisposable
     }
 
     /// <summary>Counts a job as running until the result is disposed.</summary>
-    public IDisposable Running(ImageSpec image)
+    public IDisposable Running()
     {
         Interlocked.Increment(ref _running);
         return new Leave(this);

@@ -13,7 +13,7 @@ public sealed class ServerDiskPlannerTests
     [Fact]
     public void What_Nova_makes_anew_is_left_out_and_said()
     {
-        var (disks, skipped) = ServerDiskPlanner.Plan(new ServerSight(Server(), [Nova(""), Nova(".swap"), Nova(".config"), Nova(".rescue"), Nova(".eph0"), Nova(".eph1")], []));
+        var (disks, skipped) = Plan(new ServerSight(Server(), [Nova(""), Nova(".swap"), Nova(".config"), Nova(".rescue"), Nova(".eph0"), Nova(".eph1")], []));
         Assert.Equal([(DiskRole.Root, "_disk"), (DiskRole.Ephemeral, "_disk.eph0"), (DiskRole.Ephemeral, "_disk.eph1")], disks.Select(d => (d.Role, d.Image.Name[Id.Length..])));
         Assert.Equal((0, "/dev/vda"), (disks[0].BootIndex, disks[0].Device));
         Assert.Equal(["_disk.swap", "_disk.config", "_disk.rescue"], skipped.Select(s => s.Image[$"vms/{Id}".Length..]));
@@ -22,21 +22,21 @@ public sealed class ServerDiskPlannerTests
     [Fact]
     public void Volumes_come_in_the_order_of_their_devices()
     {
-        var (disks, _) = ServerDiskPlanner.Plan(new ServerSight(Server(), [Nova("")], [Volume("/dev/vdaa"), Volume("/dev/vdc"), Volume("/dev/vdb")]));
+        var (disks, _) = Plan(new ServerSight(Server(), [Nova("")], [Volume("/dev/vdaa"), Volume("/dev/vdc"), Volume("/dev/vdb")]));
         Assert.Equal(["/dev/vda", "/dev/vdb", "/dev/vdc", "/dev/vdaa"], disks.Select(d => d.Device));
     }
 
     [Fact]
     public void A_server_that_boots_from_a_volume_has_that_one_first()
     {
-        var (disks, _) = ServerDiskPlanner.Plan(new ServerSight(Server(image: null), [], [Volume("/dev/vdb"), Volume("/dev/vda")]));
+        var (disks, _) = Plan(new ServerSight(Server(image: null), [], [Volume("/dev/vdb"), Volume("/dev/vda")]));
         Assert.Equal([(0, "/dev/vda"), (null, "/dev/vdb")], disks.Select(d => (d.BootIndex, d.Device!)));
     }
 
     [Fact]
     public void Encrypted_volumes_those_that_do_not_want_and_those_that_are_nowhere_are_left_out()
     {
-        var (disks, skipped) = ServerDiskPlanner.Plan(new ServerSight(
+        var (disks, skipped) = Plan(new ServerSight(
             Server(), [Nova("")],
             [Volume("/dev/vdb", encrypted: true), Volume("/dev/vdc", policy: "none"), Volume("/dev/vdd", found: false), Volume("/dev/vde", policy: "daily")]));
         Assert.Equal(["/dev/vda", "/dev/vde"], disks.Select(d => d.Device));
@@ -52,8 +52,10 @@ public sealed class ServerDiskPlannerTests
     public void Without_a_root_disk_there_is_no_point(bool hasVolume)
     {
         var sight = new ServerSight(Server(), [], hasVolume ? [Volume("/dev/vdb")] : []);
-        Assert.Equal(ErrorKind.NotFound, Assert.Throws<RbdBackupException>(() => ServerDiskPlanner.Plan(sight)).Kind);
+        Assert.Equal(ErrorKind.NotFound, Assert.Throws<RbdBackupException>(() => Plan(sight)).Kind);
     }
+
+    private static (IReadOnlyList<ServerDisk> Disks, IReadOnlyList<SkippedDisk> Skipped) Plan(ServerSight sight) => ServerDiskPlanner.Plan(sight, "backup_policy");
 
     private static Server Server(string? image = "image") =>
         new() { Id = Id, Status = "ACTIVE", ProjectId = "p", Name = "a", ImageId = image, RootDevice = "/dev/vda" };

@@ -29,11 +29,12 @@ public sealed record PolicySettings
     public required IReadOnlyList<string> Image { get; init; }
 
     [Option(
-        "crash",
-        "What server points by this policy are: crash (snapshots as near to each other as can be), paused (the guest is paused meanwhile), or frozen (its file systems are frozen by the QEMU "
-        + "agent; needs [backup] libvirt_uri). Where it can't be had the point is made all the same, and says why.",
+        null,
+        "Where it is set, workers make server points of the servers that name this policy, all disks at one moment: crash (snapshots as near to each other as can be), paused (the guest is paused meanwhile), or frozen (its file systems are frozen by the QEMU "
+        + "agent; needs [backup] libvirt_uri). Where it can't be had the point is made all the same, and says why. "
+        + "Not set: workers back up each disk at its own hour, and a command's server points are crash.",
         Choices = ["crash", "paused", "frozen"])]
-    public required string Consistency { get; init; }
+    public required string? Consistency { get; init; }
 
     [Option("${rotation.cycle_days}", "The days of a cycle.", Min = "1", Max = "366")]
     public required int CycleDays { get; init; }
