@@ -35,21 +35,18 @@ internal sealed partial class CloudReconciler(
     public async Task RunAsync(Func<IEnumerable<LinkStatus>> links, CancellationToken stop)
     {
         using var timer = new PeriodicTimer(Tick, time);
-        var (next, up) = (time.GetUtcNow(), Ups(links()));
+        var (next, began) = (time.GetUtcNow(), DateTimeOffset.MinValue);
         var isDue = true;
         do
         {
+            // What a broker told before its link was there, and what it held when that was lost, nobody heard.
             var now = time.GetUtcNow();
-            foreach (var (link, since) in Ups(links()))
-            {
-                isDue |= up.TryGetValue(link, out var before) && before != since;
-                up[link] = since;
-            }
-
+            isDue |= links().Any(l => l.State == LinkState.Connected && l.Since > began);
             isDue |= now.Ticks >= Interlocked.Read(ref _wakeAt);
             if (isDue || now >= next)
             {
                 Interlocked.Exchange(ref _wakeAt, long.MaxValue);
+                began = now;
                 var isDone = await TryPassAsync(mayBeRecent: !isDue, stop);
                 next = now + interval;
                 isDue = false;
@@ -92,9 +89,6 @@ internal sealed partial class CloudReconciler(
             return false;
         }
     }
-
-    private static Dictionary<string, DateTimeOffset> Ups(IEnumerable<LinkStatus> links) => links
-        .Where(l => l.State == LinkState.Connected).GroupBy(l => $"{l.Name} {l.Broker}").ToDictionary(g => g.Key, g => g.Max(l => l.Since));
 
     private async Task<bool> WasJustBegunAsync(CancellationToken cancel) =>
         (await state.ReadAsync(StateKeys.Tenants, cancel)).TryGetValue(Begun, out var text)
