@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.IO.Hashing;
 using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
@@ -13,11 +14,19 @@ public sealed record FillResult(long WrittenBytes, long VerifiedBytes);
 
 /// <summary>
 /// Writes a point to a new, empty image: each frame proven by its hash when it is fetched, each written run read again through a handle of its own and
-/// compared. Holes are not written.
+/// compared. Holes are not written. Memory: as of <see cref="ChainReader"/>, the frames that are written now, and at most
+/// <see cref="MaxCarried"/> that reach into the next window.
 /// </summary>
 public sealed class ImageFiller(PointRepository repository, int writesInFlight)
 {
+    /// <summary>
+    /// A frame of scattered extents lies across several windows: it is kept from one to the next, not fetched in each. Of a point's frames one at most
+    /// reaches over a window's end.
+    /// </summary>
+    private const int MaxCarried = 64;
+
     private readonly FrameSource _frames = new(repository);
+    private readonly ConcurrentDictionary<FrameName, DecodedFrame> _carried = new();
 
     /// <summary>Fills the image.</summary>
     /// <param name="chain">The point and what it stands on.</param>
@@ -31,17 +40,46 @@ public sealed class ImageFiller(PointRepository repository, int writesInFlight)
     {
         var reader = new ChainReader(repository, chain);
         var total = 0L;
-        await foreach (var window in reader.ReadAsync(cancel))
+        try
         {
-            var written = await WriteWindowAsync(target, reader, window, cancel);
-            await target.FlushAsync(cancel);
-            await ForEachAsync(written, (run, ct) => VerifyAsync(check, run.Offset, run.Length, run.Hash, ct), cancel);
-            total += written.Sum(r => (long)r.Length);
-            progress.Report("restore", window[^1].End, reader.Size, "By");
+            await foreach (var window in reader.ReadAsync(cancel))
+            {
+                var written = await WriteWindowAsync(target, reader, window, cancel);
+                await target.FlushAsync(cancel);
+                await ForEachAsync(written, (run, ct) => VerifyAsync(check, run.Offset, run.Length, run.Hash, ct), cancel);
+                total += written.Sum(r => (long)r.Length);
+                foreach (var (name, frame) in _carried)
+                {
+                    Leave(name, frame, window[^1].End);
+                }
+
+                progress.Report("restore", window[^1].End, reader.Size, "By");
+            }
+        }
+        finally
+        {
+            foreach (var (name, frame) in _carried)
+            {
+                Leave(name, frame, long.MaxValue);
+            }
         }
 
         progress.Report("restore", reader.Size, reader.Size, "By");
         return new FillResult(total, total);
+    }
+
+    /// <summary>Keeps a frame that reaches beyond what was written, and gives the others back.</summary>
+    private void Leave(FrameName name, DecodedFrame frame, long end)
+    {
+        if (frame.Runs[^1].End > end && (_carried.Count < MaxCarried || _carried.ContainsKey(name)))
+        {
+            _carried[name] = frame;
+        }
+        else
+        {
+            _carried.TryRemove(name, out _);
+            frame.Dispose();
+        }
     }
 
     /// <summary>Writes what a window shows; where a frame is gone, again, by the point's newest revision.</summary>
@@ -51,11 +89,22 @@ public sealed class ImageFiller(PointRepository repository, int writesInFlight)
         var (written, gone) = (new List<(long, int, byte[])>(), (RbdBackupException?)null);
         await ForEachAsync(window.Where(p => p.Frame is not null).GroupBy(p => p.Frame!), async (pieces, ct) =>
         {
-            using var frame = await TryFetchAsync(pieces.Key, e => gone = e, ct);
-            var runs = frame is null ? [] : await WriteFrameAsync(target, frame, pieces, ct);
-            lock (written)
+            if (await TryFetchAsync(pieces.Key, e => gone = e, ct) is not { } frame)
             {
-                written.AddRange(runs);
+                return;
+            }
+
+            try
+            {
+                var runs = await WriteFrameAsync(target, frame, pieces, ct);
+                lock (written)
+                {
+                    written.AddRange(runs);
+                }
+            }
+            finally
+            {
+                Leave(pieces.Key, frame, window[^1].End);
             }
         }, cancel);
         return gone is null
@@ -65,6 +114,11 @@ public sealed class ImageFiller(PointRepository repository, int writesInFlight)
 
     private async Task<DecodedFrame?> TryFetchAsync(FrameName name, Action<RbdBackupException> onGone, CancellationToken cancel)
     {
+        if (_carried.TryGetValue(name, out var carried))
+        {
+            return carried;
+        }
+
         try
         {
             return await _frames.FetchAsync(name, cancel);

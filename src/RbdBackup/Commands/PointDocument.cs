@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Verify;
@@ -38,3 +39,7 @@ internal sealed record PointDocument(
 
     public static string Word(PointKind kind) => kind == PointKind.Full ? "full" : "increment";
 }
+
+/// <summary>How a point is written, made when the program is built.</summary>
+[JsonSerializable(typeof(PointDocument))]
+internal sealed partial class PointJson : JsonSerializerContext;

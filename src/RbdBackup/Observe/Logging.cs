@@ -29,10 +29,10 @@ public static class Logging
             writeLine(line);
             file.WriteLine(line);
         };
-        return LoggerFactory.Create(builder => builder
-            .SetMinimumLevel(settings.Debug ? LogLevel.Debug : level)
-            .AddFilter("Microsoft", LogLevel.Warning)
-            .AddProvider(new LineLoggerProvider(settings.UseJson ? LogFormat.Json : LogFormat.Text, write, time)));
+        // Not by LoggerFactory.Create, which builds a whole service container for this at each command's start.
+        return new LoggerFactory(
+            [new LineLoggerProvider(settings.UseJson ? LogFormat.Json : LogFormat.Text, write, time)],
+            new LoggerFilterOptions { MinLevel = settings.Debug ? LogLevel.Debug : level }.AddFilter("Microsoft", LogLevel.Warning));
     }
 
     /// <summary>Puts a request id and an image on every line until the scope is disposed.</summary>
