@@ -9,36 +9,6 @@ using RbdBackup.Core.Verify;
 
 namespace RbdBackup.Core.Copy;
 
-/// <summary>How a point's copy ended.</summary>
-public enum CopyState
-{
-    /// <summary>It was copied, or objects of it that were lost there.</summary>
-    Copied,
-
-    /// <summary>All of it was there.</summary>
-    Present,
-
-    /// <summary>It was removed there, by that store's own rotation.</summary>
-    Left,
-
-    /// <summary>It was removed here meanwhile.</summary>
-    Gone,
-
-    /// <summary>It is damaged here; nothing that refers to the damage was copied.</summary>
-    Damaged,
-
-    /// <summary>One of the stores did not let it be copied.</summary>
-    Failed,
-}
-
-/// <summary>The result for one point.</summary>
-/// <param name="Point">The point.</param>
-/// <param name="State">How it ended.</param>
-/// <param name="Objects">The objects that were copied.</param>
-/// <param name="Bytes">Their bytes.</param>
-/// <param name="Why">What is damaged, or failed; null otherwise.</param>
-public sealed record CopyResult(Manifest Point, CopyState State, long Objects, long Bytes, string? Why);
-
 /// <summary>
 /// Copies points into another store, each with all that it stands on and with its pin: data before index before manifest, only what lacks there. The copy is the
 /// same repository at another site: keys, bytes and id are the same; of a sealed one, the bytes when they are opened, and attempts' keys are wrapped anew. Killed
@@ -50,10 +20,7 @@ public sealed class CopyRunner
 
     private readonly PointRepository _source;
     private readonly PointRepository _target;
-    private readonly int _parallel;
-    private readonly ObjectCopier _copier;
-    private readonly ObjectLengths _here;
-    private readonly ObjectLengths _there;
+    private readonly PointObjects _objects;
     private readonly HashSet<string> _done = [];
     private KeySet _going = new();
     private IReadOnlyDictionary<PointId, Pin> _pins = new Dictionary<PointId, Pin>();
@@ -64,9 +31,8 @@ public sealed class CopyRunner
     /// <param name="parallel">The objects that are copied at a time, each held in memory.</param>
     public CopyRunner(PointRepository source, PointRepository target, int parallel)
     {
-        (_source, _target, _parallel) = (source, target, parallel);
-        _copier = new ObjectCopier(source, target.Store);
-        (_here, _there) = (new ObjectLengths(source.Store), new ObjectLengths(target.Store));
+        (_source, _target) = (source, target);
+        _objects = new PointObjects(source, target, parallel);
     }
 
     /// <summary>Opens the other store: with the header of this repository where it has none, and with this one's key slots before that, where it is sealed.</summary>
@@ -149,7 +115,7 @@ public sealed class CopyRunner
                         return new CopyResult(point, CopyState.Gone, 0, 0, null);
                     }
 
-                    Forget();
+                    _objects.Forget();
                     point = newest;
                 }
             }
@@ -211,12 +177,12 @@ public sealed class CopyRunner
         var (objects, bytes) = await EnsureBelowAsync(wanted, progress, cancel);
         var references = await (wanted.Key == point.Key ? _source : _target).ReadReferencesAsync(wanted, cancel);
         RequireStaying(action, point, references);
-        var own = await CopyObjectsAsync(wanted, references, progress, cancel);
+        var own = await _objects.CopyAsync(wanted, references, _going, progress, cancel);
         var pin = _pins.TryGetValue(point.Point, out var pinned) ? await new PinStore(_target).AdoptAsync(pinned, cancel) : 0;
         (objects, bytes) = (objects + own.Objects + (pin > 0 ? 1 : 0), bytes + own.Bytes + pin);
         if (action == CopyAction.Copy)
         {
-            await RequireWholeAsync(point, references, cancel);
+            await _objects.RequireWholeAsync(point, references, cancel);
             Checkpoints.Pass("copy.copied");
             var manifest = await _source.Store.GetAsync(point.Key, RepositoryFormat.MaxJson, cancel);
             ManifestCodec.Read(manifest, point.Key);
@@ -273,100 +239,9 @@ public sealed class CopyRunner
             : await EnsureAsync(found, sight, progress, cancel);
     }
 
-    private async Task<(long Objects, long Bytes)> CopyObjectsAsync(Manifest point, ReferenceList references, IProgressReporter progress, CancellationToken cancel)
-    {
-        var digests = new[] { point.Plan, point.Index, point.References }.ToDictionary(r => r.Key, r => r.Sha256);
-        var (lacking, total) = (new List<(string Key, long Length)>(), 0L);
-        foreach (var key in CopyPlanner.Order(point, references).Distinct())
-        {
-            var (here, there) = (await _here.FindAsync(key, cancel), await _there.FindAsync(key, cancel));
-            if (here is not { } length)
-            {
-                // The other store's own index, of a revision that only it has.
-                _ = there ?? throw RepositoryFormat.Corrupt(key, "is missing, and its point needs it");
-                continue;
-            }
-
-            if (there is { } other && other != length)
-            {
-                throw new RbdBackupException(
-                    ErrorKind.Corrupt, $"{key} has {other} bytes in {_target.Store.Url} and {length} here; every key is written once",
-                    "Find out which is right ('rbdbackup verify --data' on both stores), delete the other one, and copy again.");
-            }
-
-            if (there is null)
-            {
-                lacking.Add((key, length));
-                total += length;
-            }
-        }
-
-        // The keys of attempts, then segments, all of them, then what names them.
-        var wraps = await CopyWrapsAsync(references, cancel);
-        var done = 0L;
-        foreach (var step in lacking.GroupBy(o => o.Key == point.References.Key ? 2 : Keys.TryParseSegment(o.Key) is null ? 1 : 0).OrderBy(g => g.Key))
-        {
-            var parallelism = new ParallelOptions { MaxDegreeOfParallelism = _parallel, CancellationToken = cancel };
-            await Parallel.ForEachAsync(step, parallelism, async (o, ct) =>
-            {
-                await _copier.CopyAsync(o.Key, o.Length, digests.GetValueOrDefault(o.Key), ct);
-                Checkpoints.Pass("copy.object");
-                progress.Report("copy", Interlocked.Add(ref done, o.Length), total, "By");
-            });
-        }
-
-        if (lacking.Count + wraps.Objects > 0)
-        {
-            _there.Clear();
-        }
-
-        return (lacking.Count + wraps.Objects, total + wraps.Bytes);
-    }
-
-    private async Task<(long Objects, long Bytes)> CopyWrapsAsync(ReferenceList references, CancellationToken cancel)
-    {
-        var (objects, bytes) = (0L, 0L);
-        foreach (var (point, attempt) in _source.Seal is null ? [] : references.Segments.Select(r => (r.Point, r.Attempt)).Distinct())
-        {
-            // One that a collection is deleting is as good as gone; another one is an object of its own.
-            if ((await _there.FindWrapsAsync(point, attempt, cancel)).All(_going.Contains))
-            {
-                bytes += await _target.Seal!.Attempts.AdoptAsync(point, attempt, _source.Seal!.Attempts, cancel);
-                objects++;
-                Checkpoints.Pass("copy.wrap");
-            }
-        }
-
-        return (objects, bytes);
-    }
-
-    /// <summary>Before the commit: the point can be read there, from what is there alone.</summary>
-    private async Task RequireWholeAsync(Manifest point, ReferenceList references, CancellationToken cancel)
-    {
-        foreach (var (of, attempt) in _target.Seal is null ? [] : references.Segments.Select(r => (r.Point, r.Attempt)).Distinct())
-        {
-            await _target.Seal!.Attempts.GetAsync(of, attempt, cancel);
-        }
-
-        var (findings, chain) = (new Findings(), await _target.ReadChainAsync(point, cancel));
-        await new StructureCheck(_target, _there).CheckAsync([point], findings, cancel);
-        await new DataCheck(_target, _there, new FrameProver(_target), _parallel).CheckReachAsync(chain, findings, IProgressReporter.None, cancel);
-        if (findings.Count > 0)
-        {
-            throw new RbdBackupException(
-                ErrorKind.Corrupt, $"the copy of point {point.Point} is not whole: {findings.First[0].Where} {findings.First[0].What}", "Run the copy again.");
-        }
-    }
-
     private async Task<CopySight> LookAsync(Manifest point, CancellationToken cancel)
     {
         var voided = await _target.Store.StatAsync(Keys.Aborted(point.Disk.Key, point.Point), cancel) is not null;
         return new CopySight(voided, voided ? null : await _target.FindNewestAsync(point, cancel));
-    }
-
-    private void Forget()
-    {
-        _here.Clear();
-        _there.Clear();
     }
 }
