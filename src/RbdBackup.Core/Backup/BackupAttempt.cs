@@ -47,7 +47,17 @@ internal sealed class BackupAttempt(
         Checkpoints.Pass("backup.exported");
         var metadata = await image.GetMetadataAsync(cancel);
         await CheckIdsAsync(spec, info, plan, cancel);
-        return new PreparedPoint(await StoreIndexAsync(info, job, plan, reference, segments, metadata, cancel), job);
+        var manifest = await PointTail.PutAsync(repository, plan, reference, _attempt, segments, info.Layout, job.AskedBy, cancel) with
+        {
+            OlderSnapshots = [.. info.Snapshots.Where(s => s.Id < plan.Head.Snapshot.Id).Select(s => s.Id)],
+            Parent = info.Parent,
+            ImageMetadata = metadata,
+            Seconds = Math.Round(time.GetElapsedTime(_started).TotalSeconds, 3),
+            Policy = job.Policy,
+            Tool = options.Tool,
+            ServerPoint = job.ServerPoint,
+        };
+        return new PreparedPoint(manifest, job);
     }
 
     /// <summary>Makes the snapshot, or finds the one that an earlier try made, perhaps after it had given up waiting for it.</summary>
@@ -204,58 +214,6 @@ internal sealed class BackupAttempt(
             await repository.AbortAsync(manifest.Disk.Key, manifest.Point, cancel);
             throw new RbdBackupException(ErrorKind.Dropped, $"the backup of {manifest.Disk.Spec} was dropped: {why} while it was committed", "Run the backup again.");
         }
-    }
-
-    private async Task<Manifest> StoreIndexAsync(
-        ImageInfo info, JobRecord job, PointPlan plan, ObjectReference reference, IReadOnlyList<StoredSegment> segments,
-        IReadOnlyDictionary<string, string> metadata, CancellationToken cancel)
-    {
-        var head = plan.Head;
-        var runs = PointIndex.Runs(head.Point, segments);
-        var entries = PointIndex.Entries(Cutter.Cut(plan.Extents, head.Cut), segments, runs);
-        var index = await repository.PutAsync(
-            Keys.Index(head.Point, _attempt), PointIndex.Write(head.Point, runs, entries, repository.Codec), cancel);
-        Checkpoints.Pass("backup.indexed");
-        var stored = segments.Sum(s => s.Length);
-        var key = Keys.Manifest(head.Disk.Key, head.Point, 1, _attempt, head.Kind, stored);
-        var references = await repository.PutReferencesAsync(
-            Keys.References(head.Point, _attempt), new ReferenceList(RepositoryFormat.Version, key, runs, [reference.Key, index.Key]), cancel);
-        var manifest = new Manifest
-        {
-            Format = RepositoryFormat.Version,
-            RequiredFeatures = [FrameHash.Name],
-            Point = head.Point,
-            Revision = 1,
-            Attempt = _attempt,
-            Created = head.Created,
-            Kind = head.Kind,
-            Reason = head.Reason,
-            Disk = head.Disk,
-            Snapshot = head.Snapshot,
-            OlderSnapshots = [.. info.Snapshots.Where(s => s.Id < head.Snapshot.Id).Select(s => s.Id)],
-            Base = head.Base,
-            Size = head.Size,
-            Layout = info.Layout,
-            Parent = info.Parent,
-            ImageMetadata = metadata,
-            Codec = repository.Codec.Name,
-            Hash = FrameHash.Name,
-            Segments = segments.Count,
-            DataBytes = segments.Sum(s => s.DataBytes),
-            ZeroBytes = segments.Sum(s => s.ZeroBytes),
-            StoredBytes = stored,
-            Seconds = Math.Round(time.GetElapsedTime(_started).TotalSeconds, 3),
-            Plan = reference,
-            Index = index,
-            References = references,
-            AskedBy = job.AskedBy,
-            Policy = job.Policy,
-            Tool = options.Tool,
-            CrossCheck = head.CrossCheck,
-            ServerPoint = job.ServerPoint,
-        };
-        Checkpoints.Pass("backup.referenced");
-        return manifest;
     }
 
     /// <summary>Commits what was prepared.</summary>

@@ -74,18 +74,17 @@ public sealed class ImportRunner(PointRepository repository, ImportOptions optio
             Codec = repository.Codec.Name,
             Tool = options.Tool,
         };
-        var plan = await repository.PutAsync(Keys.Plan(point, attempt), new PointPlan(head, file.Extents).Write(repository.Codec), cancel);
+        var plan = new PointPlan(head, file.Extents);
+        var stored = await repository.PutAsync(Keys.Plan(point, attempt), plan.Write(repository.Codec), cancel);
         Checkpoints.Pass("import.planned");
-        var segments = await StoreSegmentsAsync(file, head, attempt, plan, progress, cancel);
-        var runs = PointIndex.Runs(point, segments);
-        var entries = PointIndex.Entries(Cutter.Cut(file.Extents, head.Cut), segments, runs);
-        var index = await repository.PutAsync(Keys.Index(point, attempt), PointIndex.Write(point, runs, entries, repository.Codec), cancel);
-        var key = Keys.Manifest(disk.Key, point, 1, attempt, head.Kind, segments.Sum(s => s.Length));
-        var references = await repository.PutReferencesAsync(
-            Keys.References(point, attempt), new ReferenceList(RepositoryFormat.Version, key, runs, [plan.Key, index.Key]), cancel);
-        Checkpoints.Pass("import.referenced");
-        var made = Manifest(ask, head, below, segments) with { Attempt = attempt, Plan = plan, Index = index, References = references, Imported = diff };
-        await CommitAsync(made with { Seconds = Math.Round((repository.Now - started).TotalSeconds, 3) }, cancel);
+        var segments = await StoreSegmentsAsync(file, head, attempt, stored, progress, cancel);
+        var made = await PointTail.PutAsync(repository, plan, stored, attempt, segments, below?.Layout ?? ask.Layout, ask.AskedBy, cancel) with
+        {
+            ImageMetadata = below?.ImageMetadata ?? new Dictionary<string, string>(),
+            Imported = diff,
+            Seconds = Math.Round((repository.Now - started).TotalSeconds, 3),
+        };
+        await CommitAsync(made, cancel);
         return made;
     }
 
@@ -126,37 +125,6 @@ public sealed class ImportRunner(PointRepository repository, ImportOptions optio
         });
         return stored;
     }
-
-    private static Manifest Manifest(ImportAsk ask, PlanHead head, Manifest? below, IReadOnlyList<StoredSegment> segments) => new()
-    {
-        Format = RepositoryFormat.Version,
-        RequiredFeatures = [FrameHash.Name],
-        Point = head.Point,
-        Revision = 1,
-        Attempt = default,
-        Created = head.Created,
-        Kind = head.Kind,
-        Reason = head.Reason,
-        Disk = head.Disk,
-        Snapshot = head.Snapshot,
-        OlderSnapshots = [],
-        Base = head.Base,
-        Size = head.Size,
-        Layout = below?.Layout ?? ask.Layout,
-        ImageMetadata = below?.ImageMetadata ?? new Dictionary<string, string>(),
-        Codec = head.Codec,
-        Hash = FrameHash.Name,
-        Segments = segments.Count,
-        DataBytes = segments.Sum(s => s.DataBytes),
-        ZeroBytes = segments.Sum(s => s.ZeroBytes),
-        StoredBytes = segments.Sum(s => s.Length),
-        Seconds = 0,
-        Plan = null!,
-        Index = null!,
-        References = null!,
-        AskedBy = ask.AskedBy,
-        Tool = head.Tool,
-    };
 
     /// <summary>As a backup does: commits, and then looks whether its base was pruned meanwhile.</summary>
     private async Task CommitAsync(Manifest made, CancellationToken cancel)

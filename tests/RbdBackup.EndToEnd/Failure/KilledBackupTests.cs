@@ -8,8 +8,8 @@ public sealed class KilledBackupTests(Mini mini) : IClassFixture<Mini>
     private const int Size = 8 << 20;
 
     public static TheoryData<string> Steps => new(
-        "backup.intent", "backup.snapshot", "backup.recorded", "backup.planned", "backup.segment", "backup.segment:2", "backup.exported", "backup.indexed",
-        "backup.referenced", "backup.manifest", "backup.committed", "backup.released");
+        "backup.intent", "backup.snapshot", "backup.recorded", "backup.planned", "backup.segment", "backup.segment:2", "backup.exported", "point.indexed",
+        "point.referenced", "backup.manifest", "backup.committed", "backup.released");
 
     [Theory]
     [MemberData(nameof(Steps))]

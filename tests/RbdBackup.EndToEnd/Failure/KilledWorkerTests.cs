@@ -55,7 +55,7 @@ public sealed class KilledWorkerWhileStoringTests(Mini mini) : KilledWorker(mini
     [InlineData("backup.segment")]
     [InlineData("backup.segment:2")]
     [InlineData("backup.exported")]
-    [InlineData("backup.indexed")]
+    [InlineData("point.indexed")]
     public Task The_next_worker_finishes_it(string step) => FinishAsync(step);
 }
 
