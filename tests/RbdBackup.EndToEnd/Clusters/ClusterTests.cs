@@ -124,7 +124,7 @@ public sealed class ClusterTests(SecondCluster clusters) : IClassFixture<SecondC
 
         await sandbox.DoAsync("schedule", "--once");
         await sandbox.DoAsync("schedule", "--once");
-        Assert.Equal([here.ToString(), there.ToString()], (await WorkerProcess.PointsAsync(sandbox)).Select(p => p.GetProperty("image").GetString()));
+        Assert.Equal([there.ToString(), here.ToString()], (await WorkerProcess.PointsAsync(sandbox)).Select(p => p.GetProperty("image").GetString()).Order(StringComparer.Ordinal));
     }
 
     private async Task ReleasedAsync(string server, TestImage image, WorkerProcess worker)
