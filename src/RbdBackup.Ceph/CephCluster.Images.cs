@@ -92,7 +92,7 @@ public sealed partial class CephCluster
             Rbd.rbd_image_spec_list_cleanup,
             image => NativeList.Text(image.name));
 
-    private static ImageOptionsHandle CreateOptions(ImageLayout layout, ImageSpec spec)
+    private ImageOptionsHandle CreateOptions(ImageLayout layout, ImageSpec spec)
     {
         var options = new ImageOptionsHandle();
         Set(RBD_IMAGE_OPTION_ORDER, (ulong)layout.Order);
@@ -101,7 +101,7 @@ public sealed partial class CephCluster
         Set(RBD_IMAGE_OPTION_STRIPE_COUNT, (ulong)layout.StripeCount);
 
         // Said also where data and metadata share a pool: the client's configuration may name another one as default.
-        var dataPool = layout.DataPool ?? spec.Pool;
+        var dataPool = layout.DataPool ?? Within(spec.Pool);
         ThrowHelper.Check(
             Rbd.rbd_image_options_set_string(options, RBD_IMAGE_OPTION_DATA_POOL, dataPool),
             "rbd_image_options_set_string", spec.ToString());

@@ -9,7 +9,7 @@ public sealed partial class CephCluster
 {
     /// <inheritdoc/>
     public Task<long> GetFreeBytesAsync(string pool, CancellationToken cancel) =>
-        Calls.RunAsync("rados_mon_command", $"pool {pool}", () => FreeBytes(MonCommand("""{"prefix":"df","format":"json"}"""u8), pool), cancel);
+        Calls.RunAsync("rados_mon_command", $"pool {pool}", () => FreeBytes(MonCommand("""{"prefix":"df","format":"json"}"""u8), Within(pool)), cancel);
 
     /// <summary>What <c>ceph df</c> calls MAX AVAIL.</summary>
     private static long FreeBytes(byte[] df, string pool)

@@ -9,22 +9,27 @@ namespace RbdBackup.Ceph;
 public sealed partial class CephCluster : IImageCluster
 {
     private readonly ClusterHandle _handle;
+    private readonly string? _name;
 
-    private CephCluster(ClusterHandle handle, NativeCalls calls, string fsid)
+    private CephCluster(ClusterHandle handle, NativeCalls calls, string fsid, string? name)
     {
         _handle = handle;
+        _name = name;
         Calls = calls;
         Fsid = fsid;
         ClientId = (long)Rados.rados_get_instance_id(handle);
     }
 
-    /// <inheritdoc/>
+    /// <summary>The cluster's fsid, a UUID.</summary>
     public string Fsid { get; }
 
     /// <summary>This connection's id, the N of <c>client.N</c>: its watches and locks carry it.</summary>
     public long ClientId { get; }
 
     internal NativeCalls Calls { get; }
+
+    /// <inheritdoc/>
+    public Task<string> GetFsidAsync(string pool, CancellationToken cancel) => Task.FromResult(Fsid);
 
     /// <summary>Connects.</summary>
     /// <exception cref="RbdBackupException">NotFound: no ceph.conf, or no keyring; Permission: wrong key; Unavailable: no monitor answered;
@@ -45,7 +50,7 @@ public sealed partial class CephCluster : IImageCluster
     public Task<long> GetPoolIdAsync(string pool, CancellationToken cancel) =>
         Calls.RunAsync(
             "rados_pool_lookup", pool,
-            () => ThrowHelper.Check(Rados.rados_pool_lookup(_handle, pool), "rados_pool_lookup", $"pool {pool}"), cancel);
+            () => ThrowHelper.Check(Rados.rados_pool_lookup(_handle, Within(pool)), "rados_pool_lookup", $"pool {pool}"), cancel);
 
     /// <summary>The name of a pool.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/>.</exception>
@@ -60,7 +65,10 @@ public sealed partial class CephCluster : IImageCluster
             "rados_pool_reverse_lookup", $"pool {poolId}",
             (byte* buffer, ref nuint length) => Rados.rados_pool_reverse_lookup(_handle, poolId, buffer, length));
 
-    internal IoContextHandle OpenPool(string pool, string @namespace) => new(_handle, pool, @namespace);
+    internal IoContextHandle OpenPool(string pool, string @namespace) => new(_handle, Within(pool), @namespace);
+
+    /// <summary>A pool's own name: callers may have put the cluster's in front.</summary>
+    internal string Within(string pool) => _name is not null && ImageSpec.ClusterOf(pool) == _name ? ImageSpec.PoolWithin(pool) : pool;
 
     private static CephCluster Connect(CephOptions options, NativeCalls calls)
     {
@@ -76,7 +84,7 @@ public sealed partial class CephCluster : IImageCluster
             }
 
             ThrowHelper.Check(Rados.rados_connect(handle), "rados_connect", options.User);
-            return new CephCluster(handle, calls, ReadFsid(handle));
+            return new CephCluster(handle, calls, ReadFsid(handle), options.Name);
         }
         catch (DllNotFoundException e)
         {

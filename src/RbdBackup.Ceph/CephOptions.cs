@@ -13,6 +13,10 @@ public sealed record CephOptions
     /// <summary>The cluster's name, <c>$cluster</c> in ceph.conf.</summary>
     public string ClusterName { get; init; } = "ceph";
 
+    /// <summary>What the program calls it, where it is one of several: callers write its pools <c>NAME:POOL</c>, and so do errors. Null for the only or
+    /// default one.</summary>
+    public string? Name { get; init; }
+
     /// <summary>How long the first answer of a monitor may take.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -13,6 +13,9 @@ public sealed record MeaningOptions
     /// <summary>The pool of Nova's disks (<c>images_rbd_pool</c>).</summary>
     public string ServerPool { get; init; } = "vms";
 
+    /// <summary>Other pools with Nova's disks, and with Cinder's volumes: those of other clusters and backends.</summary>
+    public IReadOnlyCollection<string> MorePools { get; init; } = [];
+
     /// <summary>The image of a server's root disk; <c>{id}</c> stands for the server's id.</summary>
     public string ServerImage { get; init; } = "{id}_disk";
 
@@ -60,7 +63,7 @@ public sealed record MeaningOptions
     {
         var (pool, template) = kind == DiskKind.Server ? (ServerPool, ServerImage) : (VolumePool, VolumeImage);
         var at = template.IndexOf(IdMark, StringComparison.Ordinal);
-        return image.Pool == pool && image.Name.Length >= at + 36 && Guid.TryParseExact(image.Name.AsSpan(at, 36), "D", out var id)
+        return (image.Pool == pool || MorePools.Contains(image.Pool)) && image.Name.Length >= at + 36 && Guid.TryParseExact(image.Name.AsSpan(at, 36), "D", out var id)
             && Fill(template, id) is var name && (image.Name == name || (kind == DiskKind.Server && image.Name.StartsWith($"{name}.", StringComparison.Ordinal)))
             ? id.ToString("D")
             : null;

@@ -35,7 +35,7 @@ internal sealed class BackupAttempt(
     {
         var (opened, info) = await cluster.OpenSnapshotAsync(spec, job.SnapshotId!.Value, cancel);
         await using var image = opened;
-        var points = await new BaseFinder(cluster.Fsid, repository, jobs).FindAsync(info, cancel);
+        var points = await new BaseFinder(await cluster.GetFsidAsync(info.Spec.Pool, cancel), repository, jobs).FindAsync(info, cancel);
         if (points.Committed.FirstOrDefault(m => m.Point == job.Point) is { } done)
         {
             return new PreparedPoint(done, job, IsCommitted: true);
@@ -129,7 +129,7 @@ internal sealed class BackupAttempt(
         {
             Format = RepositoryFormat.Version,
             Point = job.Point,
-            Disk = new DiskIdentity(cluster.Fsid, info.Spec.Pool, info.PoolId, info.Spec.Namespace, info.Spec.Name, info.ImageId),
+            Disk = new DiskIdentity(await cluster.GetFsidAsync(info.Spec.Pool, cancel), info.Spec.Pool, info.PoolId, info.Spec.Namespace, info.Spec.Name, info.ImageId),
             Snapshot = new PointSnapshot(job.SnapshotId.Value, job.SnapshotName, job.OwnSnapshot),
             Created = job.Created,
             Kind = decision.Kind,

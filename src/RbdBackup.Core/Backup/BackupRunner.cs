@@ -22,7 +22,7 @@ public sealed partial class BackupRunner(
     public async Task<Manifest> RunAsync(BackupAsk ask, IProgressReporter progress, CancellationToken cancel)
     {
         var info = await LookAsync(ask.Image, cancel);
-        await using var lease = await state.AcquireAsync(StateKeys.Image(info.PoolId, info.ImageId), cancel);
+        await using var lease = await state.AcquireAsync(StateKeys.Image(info), cancel);
         using var held = CancellationTokenSource.CreateLinkedTokenSource(cancel, lease.Lost);
         try
         {
@@ -43,7 +43,7 @@ public sealed partial class BackupRunner(
     public async Task<DiskBackup> OpenAsync(BackupAsk ask, CancellationToken cancel)
     {
         var seen = await LookAsync(ask.Image, cancel);
-        var lease = await state.AcquireAsync(StateKeys.Image(seen.PoolId, seen.ImageId), cancel);
+        var lease = await state.AcquireAsync(StateKeys.Image(seen), cancel);
         try
         {
             var jobs = new ImageJobs(state, lease);
@@ -210,7 +210,7 @@ public sealed partial class BackupRunner(
     private async Task<ImageInfo> LookLeasedAsync(ImageSpec spec, ILease lease, CancellationToken cancel)
     {
         var info = await LookAsync(spec, cancel);
-        if (StateKeys.Image(info.PoolId, info.ImageId) != lease.Name)
+        if (StateKeys.Image(info) != lease.Name)
         {
             throw new RbdBackupException(ErrorKind.Busy, $"{spec} was replaced while its lease was taken", "Run the backup again.");
         }

@@ -27,6 +27,9 @@ public sealed class DiskBackup : IAsyncDisposable
     /// <summary>The point; once it is begun.</summary>
     public PointId Point => _job!.Point;
 
+    /// <summary>The disk, as keys name it; once its data are stored.</summary>
+    public string Disk => _prepared!.Manifest.Disk.Key;
+
     /// <summary>True once there is something that has to be ended.</summary>
     public bool IsBegun => _job is not null;
 

@@ -16,7 +16,7 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
     /// </summary>
     public async Task<(Manifest? Answered, JobRecord? Resume)> ClearAsync(ImageInfo info, BackupAsk ask, CancellationToken cancel)
     {
-        var committed = (await repository.ReadDiskAsync(Keys.Disk(cluster.Fsid, info.Spec), null, cancel)).ToDictionary(m => m.Point);
+        var committed = (await repository.ReadDiskAsync(await DiskAsync(info.Spec, cancel), null, cancel)).ToDictionary(m => m.Point);
         var records = await jobs.ReadAsync(cancel);
         (Manifest? Answered, JobRecord? Resume) found = (null, null);
         foreach (var job in records)
@@ -102,7 +102,7 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
     /// <summary>Voids a job: first its point, then its snapshot, then its record. A snapshot that failed to be made may still appear; the next run sweeps it.</summary>
     public async Task GiveUpAsync(ImageSpec spec, JobRecord job, JobState state, string why, CancellationToken cancel)
     {
-        await repository.AbortAsync(Keys.Disk(cluster.Fsid, spec), job.Point, cancel);
+        await repository.AbortAsync(await DiskAsync(spec, cancel), job.Point, cancel);
         if (job.OwnSnapshot)
         {
             await RemoveSnapshotsAsync(spec, s => s.Name == job.SnapshotName, cancel);
@@ -111,13 +111,15 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
         await EndAsync(job with { State = state, LastError = why }, cancel);
     }
 
+    private async Task<string> DiskAsync(ImageSpec spec, CancellationToken cancel) => Keys.Disk(await cluster.GetFsidAsync(spec.Pool, cancel), spec);
+
     private bool IsOver(JobRecord job, ImageInfo info) =>
         job.Tries >= options.MaxTries || time.GetUtcNow() - job.Created > options.Deadline
         || (job.SnapshotId is not null && info.Snapshots.All(s => s.Id != job.SnapshotId));
 
     /// <summary>True where somebody began to give it up, and died before the record said so.</summary>
     private async Task<bool> IsVoidAsync(ImageSpec spec, JobRecord job, CancellationToken cancel) =>
-        await repository.Store.StatAsync(Keys.Aborted(Keys.Disk(cluster.Fsid, spec), job.Point), cancel) is not null;
+        await repository.Store.StatAsync(Keys.Aborted(await DiskAsync(spec, cancel), job.Point), cancel) is not null;
 
     private static bool Answers(JobRecord job, BackupAsk ask) =>
         job.Full == ask.Full && job.OwnSnapshot == (ask.Snapshot is null) && (ask.Snapshot is null || job.SnapshotName == ask.Snapshot);

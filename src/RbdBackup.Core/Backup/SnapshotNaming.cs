@@ -12,6 +12,9 @@ namespace RbdBackup.Core.Backup;
 /// <param name="Template">The name elsewhere; holds <c>{point}</c>, may hold <c>{time}</c>.</param>
 public sealed record SnapshotNaming(string VolumePool, string VolumeTemplate, string Template)
 {
+    /// <summary>Other pools with Cinder's volumes.</summary>
+    public IReadOnlyCollection<string> MoreVolumePools { get; init; } = [];
+
     /// <summary>The name of a point's snapshot.</summary>
     public string Name(ImageSpec image, PointId point) =>
         For(image)
@@ -26,10 +29,12 @@ public sealed record SnapshotNaming(string VolumePool, string VolumeTemplate, st
 
     /// <summary>True for a snapshot that Cinder removes by itself when it deletes the volume.</summary>
     public bool IsRemovedByCinder(ImageSpec image, string snapshot) =>
-        image.Pool == VolumePool && snapshot.StartsWith("backup.", StringComparison.Ordinal) && snapshot.IndexOf(".snap.", StringComparison.Ordinal) is > 7 and var at
+        IsVolume(image) && snapshot.StartsWith("backup.", StringComparison.Ordinal) && snapshot.IndexOf(".snap.", StringComparison.Ordinal) is > 7 and var at
         && snapshot.Length > at + ".snap.".Length;
 
-    private string For(ImageSpec image) => image.Pool == VolumePool ? VolumeTemplate : Template;
+    private bool IsVolume(ImageSpec image) => image.Pool == VolumePool || MoreVolumePools.Contains(image.Pool);
+
+    private string For(ImageSpec image) => IsVolume(image) ? VolumeTemplate : Template;
 
     private static PointId? Match(string template, string snapshot)
     {

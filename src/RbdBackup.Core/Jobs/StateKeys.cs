@@ -2,7 +2,10 @@ using RbdBackup.Core.Model;
 
 namespace RbdBackup.Core.Jobs;
 
-/// <summary>The names of state objects in RADOS and of the records in them (docs/architecture.md).</summary>
+/// <summary>
+/// The names of state objects in RADOS and of the records in them (docs/architecture.md). What is about one image is in the state pool of the cluster that has
+/// it: where that is one of several, its name stands in front, <c>NAME:</c>, and is no part of the object's name there. All else is in the default cluster's.
+/// </summary>
 public static class StateKeys
 {
     /// <summary>The record that binds a restored image to its point.</summary>
@@ -20,19 +23,25 @@ public static class StateKeys
     private const string VolumePrefix = "volume.";
 
     /// <summary>The state object of an image: its lease, its job records, its requests, its binding.</summary>
-    public static string Image(long poolId, string imageId) => $"{ImagePrefix}{poolId}.{imageId}";
+    public static string Image(ImageInfo image) => $"{In(image.Spec)}{ImagePrefix}{image.PoolId}.{image.ImageId}";
 
     /// <summary>True for the state object of an image.</summary>
-    public static bool IsImage(string name) => name.StartsWith(ImagePrefix, StringComparison.Ordinal);
+    public static bool IsImage(string name) => Split(name).Name.StartsWith(ImagePrefix, StringComparison.Ordinal);
 
     /// <summary>The state object of a restore onto a name.</summary>
-    public static string Restore(ImageSpec target) => $"restore.{Uri.EscapeDataString(target.ToString())}";
+    public static string Restore(ImageSpec target) => $"{In(target)}restore.{Uri.EscapeDataString(target.WithoutCluster().ToString())}";
 
     /// <summary>The state object of the scratch image that a verification of this image's points fills.</summary>
-    public static string Scratch(ImageSpec image) => $"{ScratchPrefix}{Uri.EscapeDataString(image.ToString())}";
+    public static string Scratch(ImageSpec image) => $"{In(image)}{ScratchPrefix}{Uri.EscapeDataString(image.WithoutCluster().ToString())}";
+
+    /// <summary>An object that is read to see whether a cluster answers; it need not be there.</summary>
+    public static string Ready(string? cluster) => cluster is null ? "ready" : $"{cluster}{ImageSpec.ClusterEnd}ready";
+
+    /// <summary>The lease of whoever sweeps the cluster that has a pool.</summary>
+    public static string Sweep(string pool) => $"{In(new ImageSpec(pool, ""))}sweep";
 
     /// <summary>True for the state object of a scratch image.</summary>
-    public static bool IsScratch(string name) => name.StartsWith(ScratchPrefix, StringComparison.Ordinal);
+    public static bool IsScratch(string name) => Split(name).Name.StartsWith(ScratchPrefix, StringComparison.Ordinal);
 
     /// <summary>The state object of a restore into a volume of Cinder's.</summary>
     public static string Volume(string id) => $"{VolumePrefix}{Uri.EscapeDataString(id)}";
@@ -62,6 +71,15 @@ public static class StateKeys
 
     /// <summary>The server whose state object this is; null for another object.</summary>
     public static string? ServerOf(string name) => IsServer(name) ? Uri.UnescapeDataString(name[ServerPrefix.Length..]) : null;
+
+    /// <summary>In which cluster a state object is, null for the default one, and its name there.</summary>
+    public static (string? Cluster, string Name) Split(string name)
+    {
+        var colon = name.IndexOf(ImageSpec.ClusterEnd, StringComparison.Ordinal);
+        return colon < 0 ? (null, name) : (name[..colon], name[(colon + 1)..]);
+    }
+
+    private static string In(ImageSpec image) => image.Cluster is { } cluster ? $"{cluster}{ImageSpec.ClusterEnd}" : "";
 
     /// <summary>A job's record.</summary>
     public static string Job(PointId point) => $"{JobPrefix}{point}";

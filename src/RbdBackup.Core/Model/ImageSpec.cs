@@ -1,9 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text.Json.Serialization;
 
 namespace RbdBackup.Core.Model;
 
-/// <summary>The name of an RBD image, written <c>pool[/namespace]/name</c>.</summary>
-/// <param name="Pool">The pool's name.</param>
+/// <summary>The name of an RBD image, written <c>[cluster:]pool[/namespace]/name</c>.</summary>
+/// <param name="Pool">The pool's name; in one of several clusters, <c>CLUSTER:POOL</c>, by the name that the configuration gives the cluster.</param>
 /// <param name="Namespace">The RBD namespace in the pool; empty for the default one.</param>
 /// <param name="Name">The image's name.</param>
 public sealed record ImageSpec(string Pool, string Namespace, string Name)
@@ -13,6 +14,22 @@ public sealed record ImageSpec(string Pool, string Namespace, string Name)
         : this(pool, "", name)
     {
     }
+
+    /// <summary>What ends a cluster's name in front of a pool's.</summary>
+    public const char ClusterEnd = ':';
+
+    /// <summary>The cluster, by the name that the configuration gives it; null for the default one.</summary>
+    [JsonIgnore]
+    public string? Cluster => ClusterOf(Pool);
+
+    /// <summary>The cluster of a pool, written <c>[CLUSTER:]POOL</c>; null for the default one.</summary>
+    public static string? ClusterOf(string pool) => pool.IndexOf(ClusterEnd, StringComparison.Ordinal) is >= 0 and var colon ? pool[..colon] : null;
+
+    /// <summary>A pool's name within its cluster.</summary>
+    public static string PoolWithin(string pool) => pool[(pool.IndexOf(ClusterEnd, StringComparison.Ordinal) + 1)..];
+
+    /// <summary>The image as its own cluster names it.</summary>
+    public ImageSpec WithoutCluster() => this with { Pool = PoolWithin(Pool) };
 
     /// <summary>The image in the same pool and namespace under another name.</summary>
     public ImageSpec WithName(string name) => this with { Name = name };

@@ -3,13 +3,13 @@ using RbdBackup.Core.Model;
 namespace RbdBackup.Core.Ports;
 
 /// <summary>
-/// A Ceph cluster's RBD images. Errors are <see cref="RbdBackupException"/>: NotFound, Busy, Permission, Unavailable (a deadline passed), NoSpace;
+/// The RBD images of a Ceph cluster, or of several: a pool of one that is not the default is written <c>CLUSTER:POOL</c>. Errors are <see cref="RbdBackupException"/>: NotFound, Busy, Permission, Unavailable (a deadline passed), NoSpace;
 /// each names the call, the image and the errno.
 /// </summary>
 public interface IImageCluster : IAsyncDisposable
 {
-    /// <summary>The cluster's fsid, a UUID.</summary>
-    string Fsid { get; }
+    /// <summary>The fsid, a UUID, of the cluster that has a pool.</summary>
+    Task<string> GetFsidAsync(string pool, CancellationToken cancel);
 
     /// <summary>How many bytes more can be written into a pool, replicas counted, before its fullest device is full.</summary>
     Task<long> GetFreeBytesAsync(string pool, CancellationToken cancel);

@@ -20,7 +20,7 @@ public sealed class DiskReleaser(IImageCluster cluster, IStateStore state, Snaps
             return null;
         }
 
-        var name = StateKeys.Image(seen.PoolId, seen.ImageId);
+        var name = StateKeys.Image(seen);
         var records = await state.ReadAsync(name, cancel);
         if (records.Count == 0 && !seen.Snapshots.Any(naming.IsOurs) && await state.GetHolderAsync(name, cancel) is null)
         {

@@ -27,7 +27,6 @@ public sealed record SweepResult(IReadOnlyList<SweepStep> Steps, IReadOnlyList<I
 public sealed class SweepRunner(
     IImageCluster cluster, IStateStore state, IServerDirectory? servers, DiskReleaser releaser, SweepOptions options, TimeProvider time)
 {
-    private const string LeaseName = "sweep";
     private readonly Dictionary<Guid, DateTimeOffset?> _rebuiltSeen = [];
     private HashSet<ImageSpec> _oldDisks = [];
 
@@ -37,7 +36,7 @@ public sealed class SweepRunner(
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Busy"/>: another sweep runs.</exception>
     public async Task<SweepResult> RunAsync(bool dryRun, CancellationToken cancel)
     {
-        await using var lease = dryRun ? null : await state.AcquireAsync(LeaseName, cancel);
+        await using var lease = dryRun ? null : await state.AcquireAsync(StateKeys.Sweep(options.ServerPool), cancel);
         var (steps, errors) = (new List<SweepStep>(), new List<RbdBackupException>());
         var found = ServerDisksAsync(errors, cancel).Concat(DeletedVolumesAsync(errors, cancel))
             .Concat(TrashAsync(options.VolumePool, errors, cancel)).Concat(TrashAsync(options.ServerPool, errors, cancel));
@@ -146,7 +145,7 @@ public sealed class SweepRunner(
         {
             await using var image = await cluster.OpenAsync(spec, writable: false, cancel);
             var info = await image.GetInfoAsync(cancel);
-            var records = await state.ReadAsync(StateKeys.Image(info.PoolId, info.ImageId), cancel);
+            var records = await state.ReadAsync(StateKeys.Image(info), cancel);
             seen = Found(info, SweptPlace.Server) with
             {
                 Owner = fate.State,
@@ -189,7 +188,7 @@ public sealed class SweepRunner(
     /// <summary>True for a disk that was ours, or is, and is older than its server's last rebuild.</summary>
     private async Task<bool> IsOldDiskAsync(ImageSpec disk, Guid server, CancellationToken cancel) =>
         await cluster.FindAsync(disk, cancel) is { Created: { } created } info
-        && (info.Snapshots.Any(options.Naming.IsOurs) || (await state.ReadAsync(StateKeys.Image(info.PoolId, info.ImageId), cancel)).Count > 0)
+        && (info.Snapshots.Any(options.Naming.IsOurs) || (await state.ReadAsync(StateKeys.Image(info), cancel)).Count > 0)
         && SweepPlanner.IsOldDisk(created, await servers!.LastRebuildAsync(server, cancel));
 
     private static Guid? ServerOf(string image) =>

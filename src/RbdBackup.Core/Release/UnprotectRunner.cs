@@ -29,7 +29,7 @@ public sealed class UnprotectRunner(IImageCluster cluster, IStateStore state, Sn
     {
         var info = await cluster.FindAsync(spec, cancel)
             ?? throw new RbdBackupException(ErrorKind.NotFound, $"there is no image {spec}", $"'rbd ls {spec.Pool}' shows the images of its pool.");
-        var (name, things) = (StateKeys.Image(info.PoolId, info.ImageId), info.Snapshots.Where(naming.IsOurs).Select(s => new UnprotectedThing("snapshot", $"{spec}@{s.Name}", null)).ToList());
+        var (name, things) = (StateKeys.Image(info), info.Snapshots.Where(naming.IsOurs).Select(s => new UnprotectedThing("snapshot", $"{spec}@{s.Name}", null)).ToList());
         var records = await state.ReadAsync(name, cancel);
         if (records.Count > 0)
         {

@@ -89,7 +89,7 @@ public sealed partial class InPlaceRunner(
     /// <summary>What the last restore into the image under a name was about; null where there was none.</summary>
     public async Task<InPlaceJournal?> ReadAsync(ImageSpec target, CancellationToken cancel) =>
         await cluster.FindAsync(target, cancel) is { } found
-            ? InPlaceJournal.Of(await state.ReadAsync(StateKeys.Image(found.PoolId, found.ImageId), cancel))
+            ? InPlaceJournal.Of(await state.ReadAsync(StateKeys.Image(found), cancel))
             : null;
 
     /// <summary>Works on an image that nobody else has open, backs up or restores meanwhile.</summary>
@@ -105,7 +105,7 @@ public sealed partial class InPlaceRunner(
 
         await using var image = await cluster.OpenAsync(target, writable: true, cancel);
         var before = await image.GetInfoAsync(cancel);
-        await using var lease = await state.AcquireAsync(StateKeys.Image(before.PoolId, before.ImageId), cancel);
+        await using var lease = await state.AcquireAsync(StateKeys.Image(before), cancel);
         using var held = CancellationTokenSource.CreateLinkedTokenSource(cancel, lease.Lost, name.Lost);
         await ImageSwapper.LockAsync(image, held.Token);
         var info = await image.GetInfoAsync(held.Token);

@@ -31,7 +31,7 @@ internal sealed class RestoreRecords(IImageCluster cluster, IStateStore state, I
     {
         await using var image = await cluster.OpenAsync(journal.Scratch, writable: false, cancel);
         var info = await image.GetInfoAsync(cancel);
-        await using var own = await state.AcquireAsync(StateKeys.Image(info.PoolId, info.ImageId), cancel);
+        await using var own = await state.AcquireAsync(StateKeys.Image(info), cancel);
         await new ImageJobs(state, own).BindAsync(binding, cancel);
     }
 }

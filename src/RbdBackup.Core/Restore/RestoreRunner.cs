@@ -114,7 +114,7 @@ public sealed partial class RestoreRunner(
         if (found is not null)
         {
             // In the trash it would lose the snapshot of what it was.
-            InPlaceJournal.RefuseUnfinished(await state.ReadAsync(StateKeys.Image(found.PoolId, found.ImageId), cancel), ask.Target);
+            InPlaceJournal.RefuseUnfinished(await state.ReadAsync(StateKeys.Image(found), cancel), ask.Target);
             await _swapper.RefuseIfInUseAsync(ask, mayBeOpen: ask.LetGoAsync is not null, cancel);
         }
 

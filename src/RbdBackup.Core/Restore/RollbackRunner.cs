@@ -14,7 +14,7 @@ public sealed class RollbackRunner(IImageCluster cluster, IStateStore state)
     {
         await using var image = await cluster.OpenAsync(spec, writable: true, cancel);
         var info = await image.GetInfoAsync(cancel);
-        await using var lease = await state.AcquireAsync(StateKeys.Image(info.PoolId, info.ImageId), cancel);
+        await using var lease = await state.AcquireAsync(StateKeys.Image(info), cancel);
         InPlaceJournal.RefuseUnfinished(await state.ReadAsync(lease.Name, cancel), spec);
         var binding = await new ImageJobs(state, lease).ReadBindingAsync(cancel);
         var snapshot = binding?.Point == point.Point ? binding.SnapshotId : point.Disk.ImageId == info.ImageId ? point.Snapshot.Id : (ulong?)null;

@@ -14,7 +14,7 @@ namespace RbdBackup.Core.Servers;
 /// it left of that disk (<see cref="JobFinisher"/>), the server's next one all.
 /// </summary>
 public sealed partial class ServerBackupRunner(
-    BackupRunner backups, IStateStore state, PointRepository repository, string fsid, string tool, TimeProvider time, ILogger<ServerBackupRunner> log)
+    BackupRunner backups, IStateStore state, PointRepository repository, string tool, TimeProvider time, ILogger<ServerBackupRunner> log)
 {
     private static readonly TimeSpan CancelPoll = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan TidyUp = TimeSpan.FromMinutes(2);
@@ -243,7 +243,7 @@ public sealed partial class ServerBackupRunner(
             Disks =
             [
                 .. ask.Disks.Select(d => (d, Made: disks.Single(m => m.Info.Spec == d.Image))).Select(p => new ServerPointDisk(
-                    p.d.Role, p.d.Volume, p.d.Device, p.d.BootIndex, p.Made.Point, Keys.Disk(fsid, p.d.Image), p.d.Image.ToString(), p.Made.Info.Size)),
+                    p.d.Role, p.d.Volume, p.d.Device, p.d.BootIndex, p.Made.Point, p.Made.Disk, p.d.Image.ToString(), p.Made.Info.Size)),
             ],
             Skipped = ask.Skipped,
             Description = ask.Description,

@@ -17,7 +17,7 @@ internal sealed class SourceFinder(IImageCluster cluster, IStateStore state)
     /// <summary>The snapshot, or why there is none.</summary>
     public async Task<(SourceSnapshot? Snapshot, string Why)> FindAsync(Manifest point, CancellationToken cancel)
     {
-        if (point.Disk.ClusterFsid != cluster.Fsid)
+        if (point.Disk.ClusterFsid != await cluster.GetFsidAsync(point.Disk.Pool, cancel))
         {
             return (null, $"it was made in another cluster ({point.Disk.ClusterFsid})");
         }
@@ -49,7 +49,7 @@ internal sealed class SourceFinder(IImageCluster cluster, IStateStore state)
 
     private async Task<ulong?> BoundAsync(ImageInfo info, Manifest point, CancellationToken cancel)
     {
-        var records = await state.ReadAsync(StateKeys.Image(info.PoolId, info.ImageId), cancel);
+        var records = await state.ReadAsync(StateKeys.Image(info), cancel);
         var binding = records.TryGetValue(StateKeys.Binding, out var json) ? JsonSerializer.Deserialize(json, JobJson.Default.RestoreBinding) : null;
         return binding?.Point == point.Point ? binding.SnapshotId : null;
     }

@@ -22,8 +22,8 @@ internal static class BackupCommand
     public static Command Create() => new("backup", "Makes a restore point: a full, or an increment on the last point.")
     {
         new Command("image", "Backs up an image by its name.") { Image, Full, Policy, Queue }.Runs((c, t) => OneAsync(c, c.Get(Image), t)),
-        new Command("volume", "Backs up a Cinder volume: volumes/volume-ID.") { Id, Full, Policy, Queue }
-            .Runs((c, t) => OneAsync(c, ImageNames.Volume(c.Settings.Ceph, c.Get(Id)).ToString(), t)),
+        new Command("volume", "Backs up a Cinder volume, found by its backend where [keystone] is set: volumes/volume-ID.") { Id, Full, Policy, Queue }
+            .Runs(async (c, t) => await OneAsync(c, (await ImageNames.VolumeAsync(c, c.Get(Id), t)).ToString(), t)),
         ServerBackupCommand.Create(Full, Policy, Queue, OneAsync),
         new Command("pool", "Backs up all images of a pool, one after the other.") { Pool, Full, Policy, Queue }.Runs(PoolAsync),
     };
@@ -42,7 +42,7 @@ internal static class BackupCommand
         var services = Services.Of(context);
         await using var repository = await services.OpenRepositoryAsync(create: true, cancel);
         await using var cluster = await services.ConnectAsync(cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var runner = services.Backup(cluster, state, repository, services.Throttle());
         await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);
         var ask = Ask(context, services, spec, snapshot);
@@ -63,7 +63,7 @@ internal static class BackupCommand
         }
 
         await using var repository = await services.OpenRepositoryAsync(create: true, cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var runner = services.Backup(cluster, state, repository, services.Throttle());
         var (done, failed) = (new List<PointDocument>(), new List<string>());
         foreach (var spec in images)

@@ -28,9 +28,10 @@ internal static class JobsCommand
         var services = Services.Of(context);
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         await using var cluster = await services.ConnectAsync(cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var jobs = new List<JobDocument>();
-        await foreach (var name in ImageStatesAsync(state, cancel))
+        RbdBackupException? silent = null;
+        await foreach (var name in TolerantAsync(ImageStatesAsync(state, cancel), e => silent = e))
         {
             var records = await state.ReadAsync(name, cancel);
             var holder = records.Count > 0 ? await state.GetHolderAsync(name, cancel) : null;
@@ -44,6 +45,33 @@ internal static class JobsCommand
         context.Output.Write(jobs, human => human.Table(
             ["ID", "IMAGE", "STATE", "CREATED", ">TRIES", "NEXT TRY", "ERROR"],
             jobs.Select(j => (string[])[j.Id, j.Image, j.State, Humanize.Time(j.Created), j.Tries.ToString(), j.NextTry is { } n ? Humanize.Time(n) : "", j.LastError ?? ""])));
+        if (silent is not null)
+        {
+            throw new RbdBackupException(ErrorKind.Partial, $"of not all clusters the jobs are known: {silent.Message}", silent.Remedy, silent);
+        }
+    }
+
+    /// <summary>The names up to the error that ends them, which is told of instead of thrown: of several clusters one may be down.</summary>
+    private static async IAsyncEnumerable<string> TolerantAsync(IAsyncEnumerable<string> names, Action<RbdBackupException> onError)
+    {
+        await using var each = names.GetAsyncEnumerator();
+        while (true)
+        {
+            try
+            {
+                if (!await each.MoveNextAsync())
+                {
+                    yield break;
+                }
+            }
+            catch (RbdBackupException e)
+            {
+                onError(e);
+                yield break;
+            }
+
+            yield return each.Current;
+        }
     }
 
     private static async Task CancelAsync(CommandContext context, CancellationToken cancel)
@@ -51,7 +79,7 @@ internal static class JobsCommand
         var (services, point) = (Services.Of(context), PointId.Parse(context.Get(Point)));
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         await using var cluster = await services.ConnectAsync(cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var (name, job) = await FindAsync(state, point, cancel) ?? throw NoJob(point);
         await state.WriteUnleasedAsync(name, StateKeys.Cancel(point), [], cancel);
         var running = await state.GetHolderAsync(name, cancel) is not null;
@@ -70,7 +98,7 @@ internal static class JobsCommand
         var (services, point) = (Services.Of(context), PointId.Parse(context.Get(Point)));
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         await using var cluster = await services.ConnectAsync(cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var unfinished = (await FindAsync(state, point, cancel))?.Job;
         var job = unfinished
             ?? (await repository.ReadFinishedJobsAsync(cancel)).LastOrDefault(j => j.Point == point && j.State != JobState.Finished)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using RbdBackup.Cli;
 using RbdBackup.Composition;
+using RbdBackup.Core.Model;
 using RbdBackup.OpenStack.Cloud;
 using RbdBackup.Report;
 using RbdBackup.Worker;
@@ -24,13 +25,13 @@ internal static class ReportCommand
         var services = Services.Of(context);
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         await using var cluster = await services.ConnectAsync(cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         using var cloud = Cloud(context);
         var stored = await StoredReader.ReadAsync(repository, e => PointChoice.Damaged(context, [], e), cancel);
         var reader = new PresentReader(context.Settings, cluster, new Members(state));
         var present = await reader.ReadAsync(cloud, cancel);
         var (projects, now) = (context.Get(Projects) ?? [], context.Time.GetUtcNow());
-        var lines = ReportPlanner.Plan(present, reader.Scheduled, stored)
+        var lines = ReportPlanner.Plan(present, reader.Scheduled, stored, reader.Silent.Keys)
             .Where(l => projects.Length == 0 || projects.Contains(l.Disk.Project))
             .Where(l => !context.Get(Unprotected) || l.State is ReportState.Unprotected or ReportState.Waiting).ToList();
         context.Output.Write(lines.Select(l => Document(l, now)), human =>
@@ -54,6 +55,11 @@ internal static class ReportCommand
                 human.Line($"{project.Key ?? "(no project known)"}: {string.Join(", ", project.GroupBy(l => l.State).OrderBy(s => s.Key).Select(s => $"{s.Count()} {Word(s.Key)}"))}");
             }
         });
+        if (reader.Silent.Count > 0)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Partial, $"{reader.Silent.Count} of the clusters could not be asked: {string.Join("; ", reader.Silent.Values.Select(e => e.Message))}", "All else is above.");
+        }
     }
 
     private static OpenStackCloud? Cloud(CommandContext context)

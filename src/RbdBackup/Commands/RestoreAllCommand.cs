@@ -45,7 +45,7 @@ internal static class RestoreAllCommand
         var services = Services.Of(context);
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         await using var cluster = await services.ConnectToRestoreAsync(cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var runner = new RestoreAllRunner(cluster, repository, services.Restore(cluster, state, repository), context.Get(AtATime), context.Time);
         var ask = new RestoreAllAsk(context.Get(At) ?? context.Time.GetUtcNow())
         {

@@ -57,7 +57,7 @@ internal static class RestoreCommand
         var services = Services.Of(context);
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         await using var cluster = await services.ConnectToRestoreAsync(cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         if (undo is not null && RestoreVolumeForms.IsVolume(undo))
         {
             await RestoreVolumeForms.UndoAsync(context, cluster, state, repository, undo, cancel);

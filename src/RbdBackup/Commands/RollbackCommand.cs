@@ -21,7 +21,7 @@ internal static class RollbackCommand
         var services = Services.Of(context);
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         await using var cluster = await services.ConnectToRestoreAsync(cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var manifest = await repository.FindAsync(point, cancel);
         try
         {

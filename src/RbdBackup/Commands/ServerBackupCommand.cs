@@ -28,7 +28,7 @@ internal static class ServerBackupCommand
                 ? RootAsync(context, oneAsync, cancel)
                 : RunAsync(context, context.Get(full), context.Get(policy), context.Get(queue), cancel));
 
-    private static Task RootAsync(CommandContext context, Func<CommandContext, string, CancellationToken, Task> oneAsync, CancellationToken cancel)
+    private static async Task RootAsync(CommandContext context, Func<CommandContext, string, CancellationToken, Task> oneAsync, CancellationToken cancel)
     {
         if (context.Get(Consistency) is { } said)
         {
@@ -36,7 +36,7 @@ internal static class ServerBackupCommand
         }
 
         context.Note("note: nothing says how to log in to OpenStack ([keystone]), so this is the root disk only");
-        return oneAsync(context, ImageNames.Server(context.Settings.Ceph, context.Get(Server)).ToString(), cancel);
+        await oneAsync(context, (await ImageNames.ServerAsync(context, context.Get(Server), cancel)).ToString(), cancel);
     }
 
     private static async Task RunAsync(CommandContext context, bool full, string? policy, bool queue, CancellationToken cancel)

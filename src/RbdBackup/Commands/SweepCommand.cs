@@ -21,9 +21,9 @@ internal static class SweepCommand
         var services = Services.Of(context);
         using var cloud = Cloud(context);
         await using var cluster = await services.ConnectAsync(cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var dryRun = context.Get(DryRun);
-        var result = await services.Sweep(cluster, state, cloud).RunAsync(dryRun, cancel);
+        var result = await AllAsync(services.Sweeps(cluster, state, cloud), dryRun, cancel);
         foreach (var disk in result.OldDisks)
         {
             context.Note($"error: {disk}: its server was rebuilt and has its old disk. Rebuild it again");
@@ -44,6 +44,25 @@ internal static class SweepCommand
             throw new RbdBackupException(
                 ErrorKind.Partial, $"{result.Errors.Count} images could not be looked at, {result.OldDisks.Count} rebuilt servers have their old disk", "The lines above say which.");
         }
+    }
+
+    /// <summary>Sweeps all clusters; of several, one that fails as a whole is an error among the others.</summary>
+    private static async Task<SweepResult> AllAsync(IReadOnlyList<SweepRunner> sweeps, bool dryRun, CancellationToken cancel)
+    {
+        var results = new List<SweepResult>();
+        foreach (var sweep in sweeps)
+        {
+            try
+            {
+                results.Add(await sweep.RunAsync(dryRun, cancel));
+            }
+            catch (RbdBackupException e) when (sweeps.Count > 1)
+            {
+                results.Add(new SweepResult([], [], [e]));
+            }
+        }
+
+        return new SweepResult([.. results.SelectMany(r => r.Steps)], [.. results.SelectMany(r => r.OldDisks)], [.. results.SelectMany(r => r.Errors)]);
     }
 
     /// <summary>The cloud; null where nothing says how to log in.</summary>

@@ -11,12 +11,12 @@ namespace RbdBackup.Commands;
 internal static class UnprotectCommand
 {
     private static readonly Argument<string[]> Images = new("IMAGE") { Description = "Images, pool/name.", Arity = ArgumentArity.ZeroOrMore };
-    private static readonly Option<bool> All = new("--all") { Description = "Everything of ours in the cluster, with what restores put into the trash, and all records. Stop the workers first." };
+    private static readonly Option<bool> All = new("--all") { Description = "Everything of ours in all clusters, with what restores put into the trash, and all records. Stop the workers first." };
     private static readonly Option<string[]> Pools = new("--pool") { Description = "With --all: another pool, or pool/namespace, beside those that the configuration names; may be given again." };
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Says what there is, and removes nothing." };
 
     public static Command Create() =>
-        new Command("unprotect", "Takes our snapshots and records off images, or everything of ours out of the cluster. The store keeps its points.") { Images, All, Pools, DryRun }.Runs(RunAsync);
+        new Command("unprotect", "Takes our snapshots and records off images, or everything of ours out of the clusters. The store keeps its points.") { Images, All, Pools, DryRun }.Runs(RunAsync);
 
     private static async Task RunAsync(CommandContext context, CancellationToken cancel)
     {
@@ -30,7 +30,7 @@ internal static class UnprotectCommand
 
         // What a restore left may only be removed by the user who may restore.
         await using var cluster = await (all ? services.ConnectToRestoreAsync(cancel) : services.ConnectAsync(cancel));
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var runner = new UnprotectRunner(cluster, state, services.Naming);
         var things = new List<UnprotectedThing>();
         foreach (var image in images.Select(ImageSpec.Parse))
@@ -56,7 +56,7 @@ internal static class UnprotectCommand
 
     private static HashSet<(string Pool, string Namespace)> PoolsOf(RbdBackupSettings settings, string[] more) =>
     [
-        (settings.Ceph.VmsPool, ""), (settings.Ceph.VolumesPool, ""),
+        .. settings.Pools.Servers.Concat(settings.Pools.Volumes).Select(p => (p, "")),
         .. settings.Policies.Values.SelectMany(p => p.Image).Select(ImageSpec.Parse).Select(i => (i.Pool, i.Namespace)),
         .. settings.Policies.Values.SelectMany(p => p.Pool).Concat(more).Select(p => p.Split('/') is [var pool, var ns] ? (pool, ns) : (p, "")),
     ];

@@ -35,7 +35,7 @@ internal static class VerifyCommand
             VerifyKind.Restore => await services.ConnectToRestoreAsync(cancel),
             _ => null,
         };
-        await using var state = cluster is null ? null : services.OpenState(cluster);
+        await using var state = cluster is null ? null : Services.OpenState(cluster);
         var runner = services.Verify(repository, cluster, state);
         if (ask.Kind == VerifyKind.Restore)
         {

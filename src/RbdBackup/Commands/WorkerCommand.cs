@@ -28,7 +28,7 @@ internal static class WorkerCommand
     {
         var services = Services.Of(context);
         await using var cluster = await services.ConnectAsync(cancel);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var requests = new List<BackupRequest>();
         var withBroker = context.Settings.Notifications.TransportUrl.Count > 0;
         await using var queue = withBroker ? QueueFactory.Open(context.Settings, context.Loggers, context.Time) : null;

@@ -1,16 +1,46 @@
-using RbdBackup.Configuration;
+using RbdBackup.Cli;
 using RbdBackup.Core.Model;
+using RbdBackup.OpenStack.BlockStorage;
+using RbdBackup.Servers;
 
 namespace RbdBackup.Composition;
 
-/// <summary>The image names that OpenStack uses: <c>vms/ID_disk</c> of a server, <c>volumes/volume-ID</c> of a volume.</summary>
+/// <summary>The images of what OpenStack calls by an id: <c>vms/ID_disk</c> of a server, <c>volumes/volume-ID</c> of a volume, in the cluster that has them.</summary>
 internal static class ImageNames
 {
     /// <summary>A server's root disk.</summary>
-    public static ImageSpec Server(CephSettings ceph, string id) => new(ceph.VmsPool, $"{Uuid("server", id)}_disk");
+    public static async Task<ImageSpec> ServerAsync(CommandContext context, string id, CancellationToken cancel)
+    {
+        var server = Uuid("server", id);
+        var pools = context.Settings.Pools.Servers;
+        if (pools is [var only])
+        {
+            return new ImageSpec(only, $"{server}_disk");
+        }
 
-    /// <summary>A volume.</summary>
-    public static ImageSpec Volume(CephSettings ceph, string id) => new(ceph.VolumesPool, $"volume-{Uuid("volume", id)}");
+        await using var clusters = await Services.Of(context).ConnectAsync(cancel);
+        return new ImageSpec(await new DiskSearch(clusters, pools).OfAsync(server, cancel), $"{server}_disk");
+    }
+
+    /// <summary>A volume: by what Cinder says of it where the volumes are in several pools and it can be asked; else by looking for it.</summary>
+    public static async Task<ImageSpec> VolumeAsync(CommandContext context, string id, CancellationToken cancel)
+    {
+        var (volume, pools) = (Uuid("volume", id), context.Settings.Pools);
+        if (pools.Volumes is [var only])
+        {
+            return new ImageSpec(only, $"volume-{volume}");
+        }
+
+        if (context.Settings.Keystone.AuthType is not null)
+        {
+            using var cloud = CloudAccess.Open(context.Settings);
+            Volume known = await cloud.BlockStorage.GetVolumeAsync(volume, cancel);
+            return new ImageSpec(pools.OfVolume(known.Host ?? ""), $"volume-{known.NameId ?? known.Id}");
+        }
+
+        await using var clusters = await Services.Of(context).ConnectAsync(cancel);
+        return new ImageSpec(await new DiskSearch(clusters, pools.Volumes).OfAsync($"volume {volume}", [$"volume-{volume}"], cancel), $"volume-{volume}");
+    }
 
     private static string Uuid(string what, string id) =>
         Guid.TryParseExact(id, "D", out var uuid)

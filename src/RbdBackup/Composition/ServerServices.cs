@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using RbdBackup.Ceph;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -15,12 +14,12 @@ internal sealed class ServerServices : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly TimeProvider _time;
     private readonly Services _services;
-    private readonly CephCluster _cluster;
+    private readonly CephClusters _cluster;
     private readonly IStateStore _state;
 
-    private ServerServices(RbdBackupSettings settings, ILoggerFactory loggers, TimeProvider time, Services services, OpenStackCloud cloud, PointRepository repository, CephCluster cluster) =>
+    private ServerServices(RbdBackupSettings settings, ILoggerFactory loggers, TimeProvider time, Services services, OpenStackCloud cloud, PointRepository repository, CephClusters cluster) =>
         (_settings, _loggers, _time, _services, Cloud, Repository, _cluster, _state) =
-            (settings, loggers, time, services, cloud, repository, cluster, services.OpenState(cluster));
+            (settings, loggers, time, services, cloud, repository, cluster, Services.OpenState(cluster));
 
     /// <summary>The cloud.</summary>
     public OpenStackCloud Cloud { get; }

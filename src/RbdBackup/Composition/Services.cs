@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using RbdBackup.Ceph;
 using RbdBackup.Cli;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Backup;
@@ -51,15 +50,14 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     /// <summary>Copies points to another site.</summary>
     public CopyRunner Copy(PointRepository source, PointRepository target) => new(source, target, settings.Repository.Uploads);
 
-    /// <summary>Connects to the cluster as the user that backs up.</summary>
-    public Task<CephCluster> ConnectAsync(CancellationToken cancel) => ConnectAsync(settings.Ceph.User, cancel);
+    /// <summary>Connects to the clusters as the user that backs up.</summary>
+    public Task<CephClusters> ConnectAsync(CancellationToken cancel) => CephClusters.OpenAsync(settings, c => c.User, time, cancel);
 
-    /// <summary>Connects to the cluster as the user that restores.</summary>
-    public Task<CephCluster> ConnectToRestoreAsync(CancellationToken cancel) => ConnectAsync(settings.Ceph.RestoreUser, cancel);
+    /// <summary>Connects to the clusters as the user that restores.</summary>
+    public Task<CephClusters> ConnectToRestoreAsync(CancellationToken cancel) => CephClusters.OpenAsync(settings, c => c.RestoreUser, time, cancel);
 
-    /// <summary>Leases and records in a cluster.</summary>
-    public IStateStore OpenState(CephCluster cluster) =>
-        new RadosStateStore(cluster, settings.Ceph.StatePool, settings.Ceph.StateNamespace, settings.Ceph.LeaseDuration);
+    /// <summary>Leases and records in the clusters.</summary>
+    public static IStateStore OpenState(CephClusters clusters) => new ClusterStates(clusters);
 
     /// <summary>What holds reads back; shared by all jobs of a process.</summary>
     public IThrottle Throttle() => new Throttle(settings.Backup.Throttle.BytesPerSecond, time);
@@ -105,15 +103,16 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
         new(repository, new GarbageOptions(settings.Rotation.Grace, settings.Jobs.Deadline, settings.Jobs.KeepFinished), time);
 
     /// <summary>How our snapshots are called.</summary>
-    public SnapshotNaming Naming => new(settings.Ceph.VolumesPool, settings.Ceph.VolumeSnapshotName, settings.Ceph.SnapshotName);
+    public SnapshotNaming Naming => new(settings.Ceph.VolumesPool, settings.Ceph.VolumeSnapshotName, settings.Ceph.SnapshotName) { MoreVolumePools = settings.Pools.Volumes };
 
     /// <summary>Takes what is ours off disks that their cloud works on.</summary>
     public DiskReleaser Releaser(IImageCluster cluster, IStateStore state) => new(cluster, state, Naming, time);
 
     /// <summary>Finds what releases left behind; <paramref name="cloud"/> is null where nothing says how to log in.</summary>
-    public SweepRunner Sweep(IImageCluster cluster, IStateStore state, OpenStackCloud? cloud) => new(
+    /// <returns>One for each cluster.</returns>
+    public IReadOnlyList<SweepRunner> Sweeps(IImageCluster cluster, IStateStore state, OpenStackCloud? cloud) => [.. settings.AllClusters.Select(c => new SweepRunner(
         cluster, state, cloud is null ? null : new NovaServers(cloud), Releaser(cluster, state),
-        new SweepOptions(settings.Ceph.VmsPool, settings.Ceph.VolumesPool, settings.Sweep.Grace, settings.Sweep.TrashDeferment, Naming), time);
+        new SweepOptions(c.VmsPool, c.VolumesPool, settings.Sweep.Grace, settings.Sweep.TrashDeferment, Naming), time))];
 
     /// <summary>After how many days a policy's next full is due; null: never.</summary>
     public int? CycleDaysOf(string? policy) => Retention.FullEvery(policy);
@@ -136,15 +135,4 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
             ErrorKind.Usage, "no store is configured", "Set [store] url, or give --store file:///path, s3://bucket/prefix or swift://container/prefix.");
         return StoreFactory.Open(url, StoreAccess.Of(settings), loggers.CreateLogger("RbdBackup.Stores"), time);
     }
-
-    private Task<CephCluster> ConnectAsync(string user, CancellationToken cancel) => CephCluster.ConnectAsync(
-        new CephOptions
-        {
-            ConfFile = settings.Ceph.Conf,
-            User = user,
-            ClusterName = settings.Ceph.Cluster,
-            CallDeadline = settings.Ceph.CallDeadline,
-            Time = time,
-        },
-        cancel);
 }

@@ -88,7 +88,7 @@ public static class ConfigurationLoader
 
             if (section.Named)
             {
-                values.PolicyNames.Add(entry.Section[(section.Name.Length + 1)..]);
+                values.AddName(section.Name, entry.Section[(section.Name.Length + 1)..]);
             }
 
             values.Set(entry.Section, entry.Key, new OptionText(entry.Value, entry.Origin), append: option.IsList);
@@ -105,14 +105,14 @@ public static class ConfigurationLoader
         }
 
         var name = NearestName.Find(entry.Section.Split(':')[0], OptionCatalog.Sections.Select(s => s.Name));
-        var named = OptionCatalog.Sections.Any(s => s.Named && s.Name == name);
+        var named = name is not null && OptionCatalog.Find(name) is null;
         return $"{where} section{(name is null ? "" : $"; did you mean [{name}{(named ? ":NAME" : "")}]?")}";
     }
 
     private static void AssignEnvironment(OptionValues values, IReadOnlyDictionary<string, string> environment)
     {
         var sections = OptionCatalog.Sections.SelectMany(s => s.Named
-            ? values.PolicyNames.Select(n => (Name: $"{s.Name}:{n}", Section: s))
+            ? values.Names(s.Name).Select(n => (Name: $"{s.Name}:{n}", Section: s))
             : [(s.Name, Section: s)]);
         foreach (var (name, section) in sections)
         {

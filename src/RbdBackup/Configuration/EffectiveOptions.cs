@@ -19,7 +19,7 @@ public static partial class EffectiveOptions
     {
         ArgumentNullException.ThrowIfNull(values);
         return OptionCatalog.Sections.SelectMany(section => section.Named
-            ? values.PolicyNames.SelectMany(name => List(values, $"{section.Name}:{name}", section))
+            ? values.Names(section.Name).SelectMany(name => List(values, $"{section.Name}:{name}", section))
             : List(values, section.Name, section));
     }
 

@@ -99,13 +99,17 @@ public static class OptionCatalog
     /// <summary>The sections, in the order in which they are documented.</summary>
     public static IReadOnlyList<SectionDefinition> Sections { get; } =
     [
-        Define<GeneralSettings>(), Define<CephSettings>(), Define<StoreSettings>(), Define<KeystoneSettings>(), Define<RepositorySettings>(), Define<EncryptionSettings>(), Define<BackupSettings>(),
+        Define<GeneralSettings>(), Define<CephSettings>(), Define<ClusterSettings>(), Define<StoreSettings>(), Define<KeystoneSettings>(), Define<RepositorySettings>(), Define<EncryptionSettings>(), Define<BackupSettings>(),
         Define<RestoreSettings>(), Define<RotationSettings>(), Define<JobsSettings>(), Define<SweepSettings>(), Define<NotificationsSettings>(), Define<TenantsSettings>(),
         Define<HttpSettings>(), Define<PolicySettings>(),
     ];
 
     /// <summary>The section of a record.</summary>
-    public static SectionDefinition Of<T>() => Sections.First(s => s.Name == typeof(T).GetCustomAttribute<SectionAttribute>()!.Name);
+    public static SectionDefinition Of<T>()
+    {
+        var section = typeof(T).GetCustomAttribute<SectionAttribute>()!;
+        return Sections.First(s => s.Name == section.Name && s.Named == section.Named);
+    }
 
     /// <summary>The section that <c>[name]</c> or <c>[name:NAME]</c> is; null where there is none.</summary>
     public static SectionDefinition? Find(string name)

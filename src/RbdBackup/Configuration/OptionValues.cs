@@ -16,8 +16,21 @@ public sealed partial class OptionValues
 {
     private readonly Dictionary<(string Section, string Option), OptionText> _set = [];
 
-    /// <summary>The names of the <c>[policy:NAME]</c> sections that exist, built-in ones among them, without the prefix.</summary>
-    public SortedSet<string> PolicyNames { get; } = new(OptionCatalog.BuiltInPolicies.Keys, StringComparer.Ordinal);
+    private readonly Dictionary<string, SortedSet<string>> _names = new() { ["policy"] = new(OptionCatalog.BuiltInPolicies.Keys, StringComparer.Ordinal) };
+
+    /// <summary>The names of the <c>[section:NAME]</c> that exist, built-in policies among them, without the prefix.</summary>
+    public IReadOnlyCollection<string> Names(string section) => _names.TryGetValue(section, out var names) ? names : [];
+
+    /// <summary>Makes a <c>[section:NAME]</c> known.</summary>
+    public void AddName(string section, string name)
+    {
+        if (!_names.TryGetValue(section, out var names))
+        {
+            _names[section] = names = new SortedSet<string>(StringComparer.Ordinal);
+        }
+
+        names.Add(name);
+    }
 
     /// <summary>Sets an option, over what was set before; <paramref name="append"/> adds to a list's values instead.</summary>
     public void Set(string section, string option, OptionText value, bool append = false)

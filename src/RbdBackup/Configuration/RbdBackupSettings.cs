@@ -9,6 +9,9 @@ public sealed record RbdBackupSettings
     /// <summary>Section <c>[ceph]</c>.</summary>
     public required CephSettings Ceph { get; init; }
 
+    /// <summary>Sections <c>[ceph:NAME]</c> by name; their pools are written <c>NAME:POOL</c>.</summary>
+    public IReadOnlyDictionary<string, CephSettings> Clusters { get; init; } = new Dictionary<string, CephSettings>();
+
     /// <summary>Section <c>[store]</c>.</summary>
     public required StoreSettings Store { get; init; }
 
@@ -47,6 +50,12 @@ public sealed record RbdBackupSettings
 
     /// <summary>Section <c>[http]</c>.</summary>
     public required HttpSettings Http { get; init; }
+
+    /// <summary>All clusters, the default one first.</summary>
+    public IEnumerable<CephSettings> AllClusters => Clusters.Values.Prepend(Ceph);
+
+    /// <summary>In which pools servers and volumes have their disks.</summary>
+    public DiskPools Pools => new([.. AllClusters.Select(c => c.VmsPool)], [.. AllClusters.Select(c => c.VolumesPool)], Tenants.VolumePools);
 
     /// <summary>Sections <c>[policy:NAME]</c> by name, the built-in ones among them.</summary>
     public required IReadOnlyDictionary<string, PolicySettings> Policies { get; init; }

@@ -6,7 +6,13 @@ namespace RbdBackup.Configuration;
 /// <summary>Reads option texts into the sections' records, and collects what is wrong instead of stopping at the first.</summary>
 internal sealed class SettingsBinder(OptionValues values, List<string> errors)
 {
-    public RbdBackupSettings Bind() => new()
+    public RbdBackupSettings Bind()
+    {
+        var settings = BindAll();
+        return settings with { Clusters = values.Names("ceph").ToDictionary(n => n, n => Bind<ClusterSettings>($"ceph:{n}").Over(settings.Ceph, n)) };
+    }
+
+    private RbdBackupSettings BindAll() => new()
     {
         General = Bind<GeneralSettings>(),
         Ceph = Bind<CephSettings>(),
@@ -22,7 +28,7 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         Notifications = Bind<NotificationsSettings>(),
         Tenants = Bind<TenantsSettings>(),
         Http = Bind<HttpSettings>(),
-        Policies = values.PolicyNames.ToDictionary(n => n, n => Bind<PolicySettings>($"policy:{n}")),
+        Policies = values.Names("policy").ToDictionary(n => n, n => Bind<PolicySettings>($"policy:{n}")),
     };
 
     private T Bind<T>(string? name = null)

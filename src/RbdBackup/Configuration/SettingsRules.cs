@@ -32,7 +32,7 @@ internal static class SettingsRules
             (settings.Rotation.Grace < settings.Jobs.Deadline + TimeSpan.FromHours(1),
                 "[rotation] grace must be longer than [jobs] deadline by an hour at least; else gc could delete what a running job stored"),
         ];
-        return rules.Where(r => r.Wrong).Select(r => r.Message).Concat(CheckKeystone(settings.Keystone)).Concat(settings.Policies.SelectMany(p => CheckPolicy(p.Key, p.Value, settings.Rotation, settings.Backup.LibvirtUri)));
+        return rules.Where(r => r.Wrong).Select(r => r.Message).Concat(CheckClusters(settings)).Concat(CheckKeystone(settings.Keystone)).Concat(settings.Policies.SelectMany(p => CheckPolicy(p.Key, p.Value, settings.Rotation, settings.Backup.LibvirtUri)));
     }
 
     /// <summary>What does not suffice for a login.</summary>
@@ -58,6 +58,32 @@ internal static class SettingsRules
             ],
         };
         return needed.Where(n => n.Missing).Select(n => $"[keystone] auth_type = {keystone.AuthType} needs {n.Options}");
+    }
+
+    /// <summary>Names of clusters, and pools of clusters that are not there.</summary>
+    private static IEnumerable<string> CheckClusters(RbdBackupSettings settings)
+    {
+        foreach (var name in settings.Clusters.Keys.Where(n => !n.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')))
+        {
+            yield return $"[ceph:{name}]: a cluster's name has letters, digits, - and _";
+        }
+
+        if (ImageSpec.ClusterOf(settings.Ceph.VmsPool + settings.Ceph.VolumesPool) is not null)
+        {
+            yield return "[ceph] vms_pool and volumes_pool are pools of the default cluster, with no name before them";
+        }
+
+        foreach (var cluster in settings.Clusters.Values.Where(c => (c.VmsPool + c.VolumesPool).Count(ImageSpec.ClusterEnd.Equals) != 2))
+        {
+            yield return $"[ceph:{cluster.Name}] vms_pool and volumes_pool are pools of this cluster, with no name before them";
+        }
+
+        var pools = settings.Policies.SelectMany(p => p.Value.Pool.Concat(p.Value.Image).Select(i => (Where: $"[policy:{p.Key}]", Pool: i)))
+            .Concat(settings.Tenants.VolumePools.Select(v => (Where: "[tenants] volume_pools", Pool: v[(v.IndexOf('=', StringComparison.Ordinal) + 1)..])));
+        foreach (var (where, pool) in pools.Where(p => ImageSpec.ClusterOf(p.Pool) is { } c && !settings.Clusters.ContainsKey(c)))
+        {
+            yield return $"{where}: '{pool}' is in cluster {ImageSpec.ClusterOf(pool)}, and there is no [ceph:{ImageSpec.ClusterOf(pool)}]";
+        }
     }
 
     private static string Because(RbdBackupSettings settings) => settings.KeystoneProblem is { } problem ? $" ({problem})" : "";

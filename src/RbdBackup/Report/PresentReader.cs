@@ -22,12 +22,15 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
     /// <summary>The policies that the operator gave to images and to whole pools.</summary>
     public Dictionary<ImageSpec, string> Scheduled { get; } = [];
 
+    /// <summary>The clusters that could not be asked, of several, each with why; the default one by an empty name. Nothing of theirs counts as gone.</summary>
+    public Dictionary<string, RbdBackupException> Silent { get; } = [];
+
     /// <summary>Reads them.</summary>
     /// <param name="cloud">The cloud; null where nothing says how to log in.</param>
     /// <param name="cancel">Ends it.</param>
     public async Task<IReadOnlyCollection<PresentDisk>> ReadAsync(OpenStackCloud? cloud, CancellationToken cancel)
     {
-        foreach (var member in await members.ReadAsync(cancel))
+        foreach (var member in await MembersAsync(cancel))
         {
             // What Nova and Cinder say counts, where they can be asked: it comes later.
             var (kind, id) = member.Volume is { } v ? ("volume", v) : member.Server is { } s ? ("server", s) : ("image", null);
@@ -35,7 +38,7 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
         }
 
         var images = await ImagesAsync(cancel);
-        foreach (var gone in _disks.Keys.Where(i => !images.Contains(i)).ToList())
+        foreach (var gone in _disks.Keys.Where(i => !images.Contains(i) && !Silent.ContainsKey(i.Cluster ?? "")).ToList())
         {
             _disks.Remove(gone);
         }
@@ -53,9 +56,23 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
         return _disks.Values;
     }
 
+    private async Task<IReadOnlyList<Member>> MembersAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return await members.ReadAsync(cancel);
+        }
+        catch (RbdBackupException e) when (settings.Clusters.Count > 0)
+        {
+            // They are the default cluster's.
+            Silent.TryAdd("", e);
+            return [];
+        }
+    }
+
     private async Task<HashSet<ImageSpec>> ImagesAsync(CancellationToken cancel)
     {
-        var wanted = new Dictionary<(string Pool, string Namespace), string?> { [(settings.Ceph.VmsPool, "")] = null, [(settings.Ceph.VolumesPool, "")] = null };
+        var wanted = settings.Pools.Servers.Concat(settings.Pools.Volumes).Distinct().ToDictionary(p => (Pool: p, Namespace: ""), _ => (string?)null);
         foreach (var (name, policy) in settings.Policies.Where(p => p.Value.Enabled && p.Key != "none"))
         {
             foreach (var text in policy.Pool)
@@ -72,7 +89,7 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
         var images = Scheduled.Keys.ToHashSet();
         foreach (var ((pool, ns), policy) in wanted)
         {
-            var inPool = (await cluster.ListImagesAsync(pool, ns, cancel)).Where(PoolImages.IsDisk).Select(i => new ImageSpec(pool, ns, i)).ToList();
+            var inPool = await ListAsync(pool, ns, cancel);
             images.UnionWith(inPool);
             foreach (var image in policy is null ? [] : inPool)
             {
@@ -83,10 +100,23 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
         return images;
     }
 
+    private async Task<IReadOnlyList<ImageSpec>> ListAsync(string pool, string ns, CancellationToken cancel)
+    {
+        try
+        {
+            return [.. (await cluster.ListImagesAsync(pool, ns, cancel)).Where(PoolImages.IsDisk).Select(i => new ImageSpec(pool, ns, i))];
+        }
+        catch (RbdBackupException e) when (settings.Clusters.Count > 0)
+        {
+            Silent.TryAdd(ImageSpec.ClusterOf(pool) ?? "", e);
+            return [];
+        }
+    }
+
     private async Task AskCloudAsync(OpenStackCloud cloud, HashSet<ImageSpec> images, CancellationToken cancel)
     {
-        var planner = new CoveragePlanner(NotificationIntake.Meaning(settings), settings.Policies, new VolumePools(settings.Ceph.VolumesPool, settings.Tenants.VolumePools));
-        var ofServers = images.Where(i => i.Pool == settings.Ceph.VmsPool && i.Name.Length > Guid.Empty.ToString().Length).ToLookup(i => i.Name[..Guid.Empty.ToString().Length], i => i.Name);
+        var planner = new CoveragePlanner(NotificationIntake.Meaning(settings), settings.Policies, settings.Pools);
+        var ofServers = images.Where(i => settings.Pools.Servers.Contains(i.Pool) && i.Name.Length > Guid.Empty.ToString().Length).ToLookup(i => i.Name[..Guid.Empty.ToString().Length]);
         var servers = new Dictionary<string, Server>();
         await foreach (var server in cloud.Compute.ListServersAsync(new ServerFilter { AllProjects = true }, cancel))
         {
@@ -102,7 +132,7 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
             var having = volume.Attachments.Select(a => servers.GetValueOrDefault(a.ServerId ?? "")).OfType<Server>().ToList();
             if (planner.OfVolume(volume, having) is { } disk)
             {
-                Saw(images.Contains(disk.Image) ? disk : disk.Without($"no image {disk.Image.Name} in pool {disk.Image.Pool}"), volume.Name);
+                Saw(images.Contains(disk.Image) || Silent.ContainsKey(disk.Image.Cluster ?? "") ? disk : disk.Without($"no image {disk.Image.Name} in pool {disk.Image.Pool}"), volume.Name);
             }
         }
     }

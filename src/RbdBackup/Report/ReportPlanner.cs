@@ -44,6 +44,9 @@ internal enum ReportState
 
     /// <summary>It is not there any more; there are points.</summary>
     Gone,
+
+    /// <summary>Its cluster could not be asked; there are points.</summary>
+    Unknown,
 }
 
 /// <summary>A line of the report.</summary>
@@ -63,12 +66,16 @@ internal static class ReportPlanner
     /// <param name="present">The disks that are there.</param>
     /// <param name="scheduled">The policies that the operator gave to images or to whole pools.</param>
     /// <param name="stored">What the repository has.</param>
+    /// <param name="silent">The clusters that could not be asked; the default one by an empty name.</param>
     public static IReadOnlyList<ReportLine> Plan(
-        IReadOnlyCollection<PresentDisk> present, IReadOnlyDictionary<ImageSpec, string> scheduled, IReadOnlyDictionary<ImageSpec, StoredDisk> stored)
+        IReadOnlyCollection<PresentDisk> present, IReadOnlyDictionary<ImageSpec, string> scheduled, IReadOnlyDictionary<ImageSpec, StoredDisk> stored,
+        IReadOnlyCollection<string>? silent = null)
     {
         var there = present.Select(d => d.Image).ToHashSet();
         var gone = stored.Where(s => !there.Contains(s.Key)).Select(s => new ReportLine(
-            new PresentDisk(s.Key, "image", null, null, s.Value.Project, null, null), ReportState.Gone, null, "its image is not there any more", s.Value));
+            new PresentDisk(s.Key, "image", null, null, s.Value.Project, null, null), Hidden(s.Key) ? ReportState.Unknown : ReportState.Gone, null,
+            Hidden(s.Key) ? "its cluster could not be asked" : "its image is not there any more", s.Value));
+        bool Hidden(ImageSpec image) => silent?.Contains(image.Cluster ?? "") == true;
         return [.. present.Select(d => Line(d, scheduled, stored.GetValueOrDefault(d.Image) ?? Nothing)).Concat(gone)
             .OrderBy(l => l.Disk.Project, StringComparer.Ordinal).ThenBy(l => l.Disk.Image.ToString(), StringComparer.Ordinal)];
     }

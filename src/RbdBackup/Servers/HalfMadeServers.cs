@@ -13,7 +13,7 @@ namespace RbdBackup.Servers;
 /// Removes what an unfinished restore into a new server has made: whatever bears its mark, found by name, since who was killed between asking for a server and being told its id
 /// has written down no id.
 /// </summary>
-internal sealed class HalfMadeServers(OpenStackCloud cloud, IImageCluster cluster, RestoreRunner restores, CephSettings ceph, TimeProvider time)
+internal sealed class HalfMadeServers(OpenStackCloud cloud, IImageCluster cluster, RestoreRunner restores, DiskPools pools, TimeProvider time)
 {
     /// <summary>The metadata key that marks what is not whole yet; its value is the restore's id.</summary>
     public const string Mark = "rbdbackup_unfinished";
@@ -40,7 +40,7 @@ internal sealed class HalfMadeServers(OpenStackCloud cloud, IImageCluster cluste
 
     /// <summary>The images of a server's own disks.</summary>
     public async Task<IReadOnlyList<ImageSpec>> ImagesAsync(string server, CancellationToken cancel) =>
-        [.. (await cluster.ListImagesAsync(ceph.VmsPool, "", cancel)).Where(i => i.StartsWith($"{server}_disk", StringComparison.Ordinal)).Select(i => new ImageSpec(ceph.VmsPool, i))];
+        [.. (await new DiskSearch(cluster, pools.Servers).ImagesAsync(server, cancel)).Where(i => i.Name.StartsWith($"{server}_disk", StringComparison.Ordinal))];
 
     private async Task RemoveServerAsync(string id, CancellationToken cancel)
     {
@@ -60,7 +60,7 @@ internal sealed class HalfMadeServers(OpenStackCloud cloud, IImageCluster cluste
 
     private async Task RemoveVolumeAsync(Volume volume, CancellationToken cancel)
     {
-        foreach (var image in ServerLookup.ImagesOf(volume, ceph))
+        foreach (var image in ServerLookup.ImagesOf(volume, pools))
         {
             await EndRestoreAsync(image, cancel);
         }

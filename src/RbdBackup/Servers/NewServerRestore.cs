@@ -31,7 +31,7 @@ internal sealed class NewServerRestore(
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(300);
 
     private readonly ServerStates _states = new(cloud, time);
-    private readonly ServerLookup _lookup = new(cloud, cluster, settings.Ceph, null);
+    private readonly ServerLookup _lookup = new(cloud, cluster, settings.Pools, null);
 
     /// <summary>Makes it.</summary>
     /// <param name="point">The server point.</param>
@@ -175,9 +175,10 @@ internal sealed class NewServerRestore(
     private async Task ExchangeAsync(
         string server, NewServerPlan plan, Dictionary<PointId, Manifest> points, List<string> volumes, IProgressReporter progress, CancellationToken cancel)
     {
+        var pool = await new DiskSearch(cluster, settings.Pools.Servers).OfAsync(server, cancel);
         foreach (var disk in plan.Local)
         {
-            var image = new ImageSpec(settings.Ceph.VmsPool, $"{server}{disk.Suffix}");
+            var image = new ImageSpec(pool, $"{server}{disk.Suffix}");
             if (await cluster.FindAsync(image, cancel) is null)
             {
                 throw new RbdBackupException(ErrorKind.Usage, $"the new server has no disk {image}, and the point has one", "Give a flavor that has it, with --flavor.");

@@ -21,7 +21,7 @@ internal sealed class ServerBackups(
     private readonly LibvirtGuest? _libvirt = settings.Backup.LibvirtUri is { } uri ? new LibvirtGuest(uri) : null;
 
     /// <summary>Gives back what dead runs did to servers.</summary>
-    public ServerHolds Holds => new(cloud, cluster, state, _libvirt, new HalfMadeServers(cloud, cluster, restores, settings.Ceph, time), settings.Ceph.LeaseDuration, time, loggers.CreateLogger<ServerHolds>());
+    public ServerHolds Holds => new(cloud, cluster, state, _libvirt, new HalfMadeServers(cloud, cluster, restores, settings.Pools, time), settings.Ceph.LeaseDuration, time, loggers.CreateLogger<ServerHolds>());
 
     /// <summary>The consistency that is wanted: what was said, else the policy's, else crash.</summary>
     /// <exception cref="RbdBackupException">Usage: frozen needs the hypervisors.</exception>
@@ -47,14 +47,14 @@ internal sealed class ServerBackups(
         Server server, Consistency wanted, bool full, string? policy, int? cycleDays, AskedBy askedBy, IProgressReporter progress, CancellationToken cancel,
         (ILease Lease, PointId Point)? held = null)
     {
-        var lookup = new ServerLookup(cloud, cluster, settings.Ceph, _libvirt);
+        var lookup = new ServerLookup(cloud, cluster, settings.Pools, _libvirt);
         var sight = await lookup.LookAsync(server, cancel);
         var (disks, skipped) = ServerDiskPlanner.Plan(sight, $"{settings.Notifications.MetadataPrefix}policy");
         var ask = new ServerBackupAsk(
             server.Id, server.ProjectId, server.Name, disks, skipped, await lookup.DescribeAsync(sight, cancel), full, policy, cycleDays, askedBy with { Project = server.ProjectId })
         { Point = held?.Point };
         var moment = new ServerMoment(cloud, Holds, _libvirt, server.Id, wanted, settings.Backup.HoldLimit, Services.Holder, time);
-        var runner = new ServerBackupRunner(backups, state, repository, cluster.Fsid, Services.Tool, time, loggers.CreateLogger<ServerBackupRunner>());
+        var runner = new ServerBackupRunner(backups, state, repository, Services.Tool, time, loggers.CreateLogger<ServerBackupRunner>());
         return await (held is { } h ? runner.RunAsync(ask, h.Lease, moment, progress, cancel) : runner.RunAsync(ask, moment, progress, cancel));
     }
 }

@@ -9,7 +9,7 @@ using RbdBackup.OpenStack.Compute;
 namespace RbdBackup.Servers;
 
 /// <summary>Asks Nova, Cinder and Ceph what a server is and which disks it has.</summary>
-internal sealed class ServerLookup(OpenStackCloud cloud, IImageCluster cluster, CephSettings ceph, LibvirtGuest? libvirt)
+internal sealed class ServerLookup(OpenStackCloud cloud, IImageCluster cluster, DiskPools pools, LibvirtGuest? libvirt)
 {
     /// <summary>The server with this id, or the only one with this name.</summary>
     /// <param name="cloud">The cloud.</param>
@@ -40,6 +40,7 @@ internal sealed class ServerLookup(OpenStackCloud cloud, IImageCluster cluster, 
     public async Task<ServerSight> LookAsync(Server server, CancellationToken cancel)
     {
         var images = new List<ImageSpec>();
+        var serverPool = await new DiskSearch(cluster, pools.Servers).OfAsync(server.Id, cancel);
         foreach (var suffix in ServerDiskPlanner.Suffixes)
         {
             await AddAsync($"{server.Id}_disk{suffix}");
@@ -60,7 +61,7 @@ internal sealed class ServerLookup(OpenStackCloud cloud, IImageCluster cluster, 
 
         async Task<bool> AddAsync(string name)
         {
-            var spec = new ImageSpec(ceph.VmsPool, name);
+            var spec = new ImageSpec(serverPool, name);
             var found = await cluster.FindAsync(spec, cancel) is not null;
             images.AddRange(found ? [spec] : []);
             return found;
@@ -72,7 +73,7 @@ internal sealed class ServerLookup(OpenStackCloud cloud, IImageCluster cluster, 
     /// </summary>
     public async Task<ImageSpec?> FindImageAsync(Volume volume, CancellationToken cancel)
     {
-        foreach (var spec in ImagesOf(volume, ceph))
+        foreach (var spec in ImagesOf(volume, pools))
         {
             if (await TryFindAsync(spec, cancel))
             {
@@ -84,11 +85,8 @@ internal sealed class ServerLookup(OpenStackCloud cloud, IImageCluster cluster, 
     }
 
     /// <summary>What a volume's image may be called, the likeliest first.</summary>
-    public static IEnumerable<ImageSpec> ImagesOf(Volume volume, CephSettings ceph)
-    {
-        string?[] pools = [volume.Host?.Split('#') is [_, var pool] ? pool : null, ceph.VolumesPool];
-        return pools.OfType<string>().Where(p => p.Length > 0 && !p.Contains('/')).Distinct().Select(p => new ImageSpec(p, $"volume-{volume.NameId ?? volume.Id}"));
-    }
+    public static IEnumerable<ImageSpec> ImagesOf(Volume volume, DiskPools pools) =>
+        pools.OfVolumeAsShown(volume.Host).Select(p => new ImageSpec(p, $"volume-{volume.NameId ?? volume.Id}"));
 
     /// <summary>All that is kept of a server beside its disks.</summary>
     public async Task<ServerDescription> DescribeAsync(ServerSight sight, CancellationToken cancel)

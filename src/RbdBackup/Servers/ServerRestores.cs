@@ -38,7 +38,7 @@ internal sealed class ServerRestores(
         await using var lease = await state.AcquireAsync(StateKeys.Server(server.Id), cancel);
         using var held = CancellationTokenSource.CreateLinkedTokenSource(cancel, lease.Lost);
         await holds.GiveBackAsync(lease, held.Token);
-        var root = new ImageSpec(settings.Ceph.VmsPool, $"{server.Id}_disk");
+        var root = new ImageSpec(await new DiskSearch(cluster, settings.Pools.Servers).OfAsync(server.Id, held.Token), $"{server.Id}_disk");
 
         // What an interrupted restore wrote down still says what the server was before that.
         var hold = ServerHold.Find(await state.ReadAsync(lease.Name, held.Token)) ?? await BeginAsync(server.Id, root, held.Token);

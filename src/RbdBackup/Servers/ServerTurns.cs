@@ -90,7 +90,7 @@ internal sealed partial class ServerTurns(
         {
             while (Due(await state.ReadAsync(name, stop)).Count > 0)
             {
-                using var place = await dispatcher.EnterAsync(stop);
+                using var place = await dispatcher.EnterAsync(null, stop);
                 await using var lease = await state.AcquireAsync(name, stop);
                 await AnswerAsync(lease, StateKeys.ServerOf(name)!, stop);
             }

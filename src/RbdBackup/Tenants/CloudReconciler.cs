@@ -17,7 +17,7 @@ namespace RbdBackup.Tenants;
 /// when a look failed. All that notifications do it does too, only later. One worker at a time.
 /// </summary>
 internal sealed partial class CloudReconciler(
-    OpenStackCloud cloud, IImageCluster cluster, IStateStore state, CoveragePlanner planner, MeaningOptions words, LiveView live, Members members, TenantRecords records,
+    OpenStackCloud cloud, IImageCluster cluster, IStateStore state, CoveragePlanner planner, MeaningOptions words, LiveView live, IReadOnlyList<string> serverPools, Members members, TenantRecords records,
     TenantKeeper keeper, TimeSpan interval, TimeProvider time, ILogger log)
 {
     private const string Begun = "begun";
@@ -99,7 +99,7 @@ internal sealed partial class CloudReconciler(
         var from = time.GetTimestamp();
         var known = await members.ReadAllAsync(cancel);
         var asked = await records.ReadAllAsync(cancel);
-        var seen = new ListedView(live, cluster, words.ServerPool);
+        var seen = new ListedView(live, cluster, serverPools);
         var subjects = asked.Keys.ToHashSet();
         foreach (var member in known.Values.Where(m => m.Policy is not null))
         {
@@ -109,15 +109,25 @@ internal sealed partial class CloudReconciler(
         var servers = await ListServersAsync(seen, subjects, cancel);
         var volumes = await ListVolumesAsync(seen, subjects, cancel);
         var news = await ListSnapshotsAsync(asked, cancel);
+        var failed = 0;
         foreach (var subject in subjects.Where(s => s.Kind != SubjectKind.Snapshot))
         {
-            if (IsMissing(subject, seen) || await IsNewsAsync(subject, asked, known, seen, cancel))
+            try
             {
-                news.Add(subject);
+                if (IsMissing(subject, seen) || await IsNewsAsync(subject, asked, known, seen, cancel))
+                {
+                    news.Add(subject);
+                }
+            }
+            catch (RbdBackupException e)
+            {
+                // Its disks' cluster can't be asked; others' can.
+                failed++;
+                LogLookFailed(subject, e.Message);
             }
         }
 
-        var failed = await LookAsync(news, cancel);
+        failed += await LookAsync(news, cancel);
         await ForgetAsync(seen, cancel);
         LogPassed(servers, volumes, news.Count, failed, time.GetElapsedTime(from).TotalSeconds);
         return failed == 0;
@@ -211,9 +221,16 @@ internal sealed partial class CloudReconciler(
         var gone = new List<ImageSpec>();
         foreach (var member in (await members.ReadAllAsync(cancel)).Values.Where(m => m.Policy is null))
         {
-            if (!await seen.HasImageAsync(member.Image, cancel))
+            try
             {
-                gone.Add(member.Image);
+                if (!await seen.HasImageAsync(member.Image, cancel))
+                {
+                    gone.Add(member.Image);
+                }
+            }
+            catch (RbdBackupException)
+            {
+                // Nobody can say: it stays.
             }
         }
 

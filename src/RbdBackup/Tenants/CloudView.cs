@@ -3,6 +3,7 @@ using RbdBackup.Core.Ports;
 using RbdBackup.OpenStack.BlockStorage;
 using RbdBackup.OpenStack.Cloud;
 using RbdBackup.OpenStack.Compute;
+using RbdBackup.Servers;
 
 namespace RbdBackup.Tenants;
 
@@ -16,14 +17,15 @@ internal interface ICloudView
     Task<Volume?> VolumeAsync(string id, CancellationToken cancel);
 
     /// <summary>The images in the pool of Nova's disks that begin with a server's id.</summary>
-    Task<IReadOnlyList<string>> ImagesOfServerAsync(string id, CancellationToken cancel);
+    /// <exception cref="RbdBackupException">As <see cref="PoolPlanner.Choose"/>.</exception>
+    Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(string id, CancellationToken cancel);
 
     /// <summary>True where there is such an image.</summary>
     Task<bool> HasImageAsync(ImageSpec image, CancellationToken cancel);
 }
 
 /// <summary>Asks Nova, Cinder and Ceph.</summary>
-internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, string serverPool) : ICloudView
+internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, IReadOnlyList<string> serverPools) : ICloudView
 {
     /// <inheritdoc/>
     public async Task<Server?> ServerAsync(string id, CancellationToken cancel) =>
@@ -36,8 +38,7 @@ internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, stri
     public Task<VolumeSnapshot?> SnapshotAsync(string id, CancellationToken cancel) => FoundAsync(() => cloud.BlockStorage.GetSnapshotAsync(id, cancel));
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<string>> ImagesOfServerAsync(string id, CancellationToken cancel) =>
-        [.. (await cluster.ListImagesAsync(serverPool, "", cancel)).Where(i => i.StartsWith(id, StringComparison.Ordinal))];
+    public Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(string id, CancellationToken cancel) => new DiskSearch(cluster, serverPools).ImagesAsync(id, cancel);
 
     /// <inheritdoc/>
     public async Task<bool> HasImageAsync(ImageSpec image, CancellationToken cancel) => await FoundAsync(() => cluster.FindAsync(image, cancel)) is not null;
@@ -57,10 +58,10 @@ internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, stri
 }
 
 /// <summary>What listings showed of those servers and volumes that may matter; what they did not show, another view says.</summary>
-internal sealed class ListedView(ICloudView live, IImageCluster cluster, string serverPool) : ICloudView
+internal sealed class ListedView(ICloudView live, IImageCluster cluster, IReadOnlyList<string> serverPools) : ICloudView
 {
-    private readonly Dictionary<string, HashSet<string>> _pools = [];
-    private ILookup<string, string>? _ofServers;
+    private readonly Dictionary<string, (HashSet<string> Images, RbdBackupException? Error)> _pools = [];
+    private readonly Dictionary<string, ILookup<string, string>> _ofServers = [];
 
     /// <summary>Servers that may matter, by id.</summary>
     public Dictionary<string, Server> Servers { get; } = [];
@@ -75,16 +76,31 @@ internal sealed class ListedView(ICloudView live, IImageCluster cluster, string 
     public async Task<Volume?> VolumeAsync(string id, CancellationToken cancel) => Volumes.GetValueOrDefault(id) ?? await live.VolumeAsync(id, cancel);
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<string>> ImagesOfServerAsync(string id, CancellationToken cancel)
+    public async Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(string id, CancellationToken cancel)
     {
-        _ofServers ??= (await PoolAsync(serverPool, cancel)).Where(i => i.Length > id.Length).ToLookup(i => i[..id.Length]);
-        return [.. _ofServers[id]];
+        var sights = new List<PoolSight>();
+        foreach (var pool in serverPools)
+        {
+            var (images, error) = await PoolAsync(pool, cancel);
+            if (!_ofServers.TryGetValue(pool, out var ofServers))
+            {
+                _ofServers[pool] = ofServers = images.Where(i => i.Length > id.Length).ToLookup(i => i[..id.Length]);
+            }
+
+            sights.Add(new PoolSight(pool, [.. ofServers[id]], error));
+        }
+
+        return PoolPlanner.Choose($"server {id}", sights) is { } chosen ? [.. sights.First(s => s.Pool == chosen).Images.Select(i => new ImageSpec(chosen, i))] : [];
     }
 
     /// <inheritdoc/>
-    public async Task<bool> HasImageAsync(ImageSpec image, CancellationToken cancel) => (await PoolAsync(image.Pool, cancel)).Contains(image.Name);
+    public async Task<bool> HasImageAsync(ImageSpec image, CancellationToken cancel)
+    {
+        var (images, error) = await PoolAsync(image.Pool, cancel);
+        return error is null ? images.Contains(image.Name) : throw error;
+    }
 
-    private async Task<HashSet<string>> PoolAsync(string pool, CancellationToken cancel)
+    private async Task<(HashSet<string> Images, RbdBackupException? Error)> PoolAsync(string pool, CancellationToken cancel)
     {
         if (!_pools.TryGetValue(pool, out var images))
         {
@@ -94,16 +110,21 @@ internal sealed class ListedView(ICloudView live, IImageCluster cluster, string 
         return images;
     }
 
-    private async Task<HashSet<string>> ListAsync(string pool, CancellationToken cancel)
+    private async Task<(HashSet<string> Images, RbdBackupException? Error)> ListAsync(string pool, CancellationToken cancel)
     {
         try
         {
-            return [.. await cluster.ListImagesAsync(pool, "", cancel)];
+            return ([.. await cluster.ListImagesAsync(pool, "", cancel)], null);
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
         {
             // No such pool: a wrong [tenants] volume_pools, which shows in each volume's reason.
-            return [];
+            return ([], null);
+        }
+        catch (RbdBackupException e)
+        {
+            // Its cluster can't be asked: what is in others can be judged.
+            return ([], e);
         }
     }
 }

@@ -10,7 +10,7 @@ namespace RbdBackup.Tenants;
 /// Says which images are protected, by which policy, and which are not and why, from what Nova and Cinder say. Pure. A volume's own word comes before its
 /// server's; a server's word counts for volumes of its own project only, and only where Nova itself says that it has them.
 /// </summary>
-internal sealed class CoveragePlanner(MeaningOptions words, IReadOnlyDictionary<string, PolicySettings> policies, VolumePools pools)
+internal sealed class CoveragePlanner(MeaningOptions words, IReadOnlyDictionary<string, PolicySettings> policies, DiskPools pools)
 {
     private static readonly string[] OnTheirWay = ["creating", "downloading", "managing", "deleting", "error_deleting"];
 
@@ -19,16 +19,16 @@ internal sealed class CoveragePlanner(MeaningOptions words, IReadOnlyDictionary<
 
     /// <summary>The disks that Nova itself has of a server, in the order of their names.</summary>
     /// <param name="server">The server; known, and there.</param>
-    /// <param name="images">The images in the pool of Nova's disks that begin with its id. What is not there is no disk: a server that boots from a volume has none.</param>
-    public IReadOnlyList<Disk> OfServer(Server server, IEnumerable<string> images)
+    /// <param name="images">The images in the pools of Nova's disks that begin with its id. What is not there is no disk: a server that boots from a volume has none.</param>
+    public IReadOnlyList<Disk> OfServer(Server server, IEnumerable<ImageSpec> images)
     {
         var policy = ChoiceOf(server.Metadata).Active;
-        return [.. images.Order(StringComparer.Ordinal).Select(image =>
+        return [.. images.OrderBy(i => i.Name, StringComparer.Ordinal).Select(image =>
         {
             var disk = new Disk(
-                DiskKind.Server, server.Id, server.Id, server.ProjectId, new ImageSpec(words.ServerPool, image), policy is null ? Fate.Unasked : Fate.Protected)
+                DiskKind.Server, server.Id, server.Id, server.ProjectId, image, policy is null ? Fate.Unasked : Fate.Protected)
             { Policy = policy, ByServer = policy is not null };
-            return image[server.Id.Length..] switch
+            return image.Name[server.Id.Length..] switch
             {
                 "_disk" or "_disk.local" => disk,
                 var s when s.StartsWith("_disk.eph", StringComparison.Ordinal) => disk,
@@ -83,5 +83,5 @@ internal sealed class CoveragePlanner(MeaningOptions words, IReadOnlyDictionary<
 
     /// <summary>The image is named by the volume's id, or by another one after a migration or a retype.</summary>
     private ImageSpec? ImageOf(Volume volume) =>
-        Guid.TryParseExact(volume.NameId ?? volume.Id, "D", out var id) ? words.Disk(DiskKind.Volume, id).Image with { Pool = pools.Of(volume.Host!) } : null;
+        Guid.TryParseExact(volume.NameId ?? volume.Id, "D", out var id) ? words.Disk(DiskKind.Volume, id).Image with { Pool = pools.OfVolume(volume.Host!) } : null;
 }

@@ -29,13 +29,13 @@ internal sealed partial class TenantHouse
         _log = loggers.CreateLogger<TenantHouse>();
         _gate = new ProjectGate(cloud.Identity, settings.Tenants, time);
         var (members, records) = (new Members(state), new TenantRecords(state, time));
-        var planner = new CoveragePlanner(words, settings.Policies, new VolumePools(settings.Ceph.VolumesPool, settings.Tenants.VolumePools));
-        var live = new LiveView(cloud, cluster, words.ServerPool);
+        var planner = new CoveragePlanner(words, settings.Policies, settings.Pools);
+        var live = new LiveView(cloud, cluster, settings.Pools.Servers);
         _status = settings.Tenants.WriteStatus ? new StatusWriter(cloud.Compute, words, members, records, time, loggers.CreateLogger<StatusWriter>()) : null;
         var keeper = new TenantKeeper(
             planner, words, settings.Policies, live, members, records, _gate, ask, askServer, id => _status?.Changed(id), time, loggers.CreateLogger<TenantKeeper>());
         _reconciler = new CloudReconciler(
-            cloud, cluster, state, planner, words, live, members, records, keeper, settings.Tenants.ReconcileInterval, time, loggers.CreateLogger<CloudReconciler>());
+            cloud, cluster, state, planner, words, live, settings.Pools.Servers, members, records, keeper, settings.Tenants.ReconcileInterval, time, loggers.CreateLogger<CloudReconciler>());
         _intake = new TenantIntake(words, members, records, keeper, _reconciler.Wake, loggers.CreateLogger<TenantIntake>());
     }
 

@@ -97,6 +97,12 @@ internal sealed partial class TenantKeeper(
         }
 
         var disks = server is null ? [] : planner.OfServer(server, await cloud.ImagesOfServerAsync(subject.Id, cancel)).ToList();
+        foreach (var missing in server is null ? [] : known.Values.Where(m => m.Server == subject.Id && m.Volume is null && m.Policy is not null && disks.All(d => d.Image != m.Image)))
+        {
+            // Where its cluster can't be asked this fails, and the look with it: what is only out of sight stays protected.
+            await cloud.HasImageAsync(missing.Image, cancel);
+        }
+
         var volumes = known.Values.Where(m => m.Server == subject.Id).Select(m => m.Volume).Concat(server?.Volumes?.Select(v => v.Id) ?? []).OfType<string>().ToHashSet();
         foreach (var id in volumes.Order(StringComparer.Ordinal))
         {

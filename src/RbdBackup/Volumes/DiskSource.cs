@@ -13,16 +13,16 @@ namespace RbdBackup.Volumes;
 internal sealed record DiskSource(string Project, bool Bootable, IReadOnlyDictionary<string, string> ImageMetadata)
 {
     /// <summary>Asks; null where there is no such server or volume any more, or the image's name says neither.</summary>
-    public static async Task<DiskSource?> FindAsync(OpenStackCloud cloud, CephSettings ceph, DiskIdentity disk, CancellationToken cancel)
+    public static async Task<DiskSource?> FindAsync(OpenStackCloud cloud, DiskPools pools, DiskIdentity disk, CancellationToken cancel)
     {
         try
         {
-            if (DiskNames.VolumeOf(ceph, disk.Spec) is { } volume)
+            if (DiskNames.VolumeOf(pools, disk.Spec) is { } volume)
             {
                 return Of(await cloud.BlockStorage.GetVolumeAsync(volume, cancel));
             }
 
-            if (DiskNames.ServerOf(ceph, disk.Spec) is { } server)
+            if (DiskNames.ServerOf(pools, disk.Spec) is { } server)
             {
                 return new DiskSource((await cloud.Compute.GetServerAsync(server, cancel)).ProjectId, DiskNames.IsRoot(disk.Name), new Dictionary<string, string>());
             }

@@ -8,7 +8,7 @@ namespace RbdBackup.Volumes;
 /// Whose a point is: what Cinder or Nova say of its disk now; where the disk is gone, what they said when the point was made. What a message only claimed
 /// proves nothing. A volume that was handed to another project takes its newer points along, not the older ones, which hold what the giver had deleted.
 /// </summary>
-internal sealed class PointOwner(OpenStackCloud cloud, CephSettings ceph)
+internal sealed class PointOwner(OpenStackCloud cloud, DiskPools pools)
 {
     /// <summary>The project; null where nothing proves it.</summary>
     public async Task<string?> OfAsync(Manifest point, CancellationToken cancel)
@@ -18,7 +18,7 @@ internal sealed class PointOwner(OpenStackCloud cloud, CephSettings ceph)
             return null;
         }
 
-        var (recorded, now) = (point.AskedBy.Proven ? point.AskedBy.Project : null, (await DiskSource.FindAsync(cloud, ceph, point.Disk, cancel))?.Project);
+        var (recorded, now) = (point.AskedBy.Proven ? point.AskedBy.Project : null, (await DiskSource.FindAsync(cloud, pools, point.Disk, cancel))?.Project);
         return recorded is null || now is null || recorded == now ? now ?? recorded : null;
     }
 }

@@ -22,8 +22,8 @@ internal sealed partial class VolumeFiller(
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
     private readonly VolumeHolder _holder = new(cloud, new Waiting(time, Patience), log);
-    private readonly VolumeImages _images = new(cluster, settings.Ceph);
-    private readonly PointOwner _owner = new(cloud, settings.Ceph);
+    private readonly VolumeImages _images = new(cluster, settings.Pools);
+    private readonly PointOwner _owner = new(cloud, settings.Pools);
 
     /// <summary>The metadata key that asks.</summary>
     public string AskKey => $"{settings.Notifications.MetadataPrefix}restore";
@@ -104,7 +104,7 @@ internal sealed partial class VolumeFiller(
 
             await (begun is { Done: true } ? Task.CompletedTask : events.RestoreAsync(point, volume.Id, volume.ProjectId, () => WriteAsync(volume, image, point, cancel)));
             Checkpoints.Pass("fill.filled");
-            await NewVolumeRunner.DescribeAsync(cloud, volume.Id, await DiskSource.FindAsync(cloud, settings.Ceph, point.Disk, cancel), cancel);
+            await NewVolumeRunner.DescribeAsync(cloud, volume.Id, await DiskSource.FindAsync(cloud, settings.Pools, point.Disk, cancel), cancel);
             await SayAsync(volume, FillStatus.Done(point.Point, point.Created), cancel);
             Checkpoints.Pass("fill.said");
             await EndAsync(journal, lease, cancel);
@@ -171,13 +171,22 @@ internal sealed partial class VolumeFiller(
         }
 
         var points = new List<Manifest>();
+        RbdBackupException? failed = null;
         var named = (await FindAsync(wish.Disk!, cancel))?.NameId ?? wish.Disk!;
-        foreach (var disk in DiskNames.Of(settings.Ceph, wish.Disk!).Concat(DiskNames.Of(settings.Ceph, named)).Distinct())
+        foreach (var disk in DiskNames.Of(settings.Pools, wish.Disk!).Concat(DiskNames.Of(settings.Pools, named)).Distinct())
         {
-            points.AddRange(await repository.ReadDiskAsync(Keys.Disk(cluster.Fsid, disk), null, cancel));
+            try
+            {
+                points.AddRange(await repository.ReadDiskAsync(Keys.Disk(await cluster.GetFsidAsync(disk.Pool, cancel), disk), null, cancel));
+            }
+            catch (RbdBackupException e) when (settings.Clusters.Count > 0)
+            {
+                // The disk is probably another cluster's, which answers.
+                failed ??= e;
+            }
         }
 
-        return FillPlanner.NewestUpTo(points, wish.At);
+        return points.Count == 0 && failed is not null ? throw failed : FillPlanner.NewestUpTo(points, wish.At);
     }
 
     private async Task<Volume?> FindAsync(string id, CancellationToken cancel)

@@ -15,7 +15,7 @@ internal static class VolumeServices
     {
         var services = Services.Of(context);
         return new(
-            cloud, cluster, state, repository, new VolumeImages(cluster, context.Settings.Ceph), services.Restore(cluster, state, repository),
+            cloud, cluster, state, repository, new VolumeImages(cluster, context.Settings.Pools), services.Restore(cluster, state, repository),
             services.RestoreInPlace(cluster, state, repository), services.Naming, context.Time, context.Loggers.CreateLogger<VolumeRestoreRunner>());
     }
 
@@ -29,6 +29,6 @@ internal static class VolumeServices
     public static NewVolumeRunner New(
         CommandContext context, OpenStackCloud cloud, OpenStackCloud owner, IImageCluster cluster, IStateStore state, PointRepository repository) =>
         new(
-            cloud, owner, cluster, state, repository, new VolumeImages(cluster, context.Settings.Ceph),
+            cloud, owner, cluster, state, repository, new VolumeImages(cluster, context.Settings.Pools),
             Services.Of(context).RestoreInPlace(cluster, state, repository), context.Time, context.Loggers.CreateLogger<NewVolumeRunner>());
 }

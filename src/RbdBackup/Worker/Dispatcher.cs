@@ -12,12 +12,13 @@ using RbdBackup.Tenants;
 
 namespace RbdBackup.Worker;
 
-/// <summary>Carries out what waits in an image's records, with a bound on jobs in all and on jobs in one pool. One an image holds by its lease.</summary>
+/// <summary>Carries out what waits in an image's records, with a bound on jobs in a cluster and on jobs in one pool. One an image holds by its lease.</summary>
 internal sealed partial class Dispatcher(
     IStateStore state, BackupRunner runner, Services services, JobsSettings limits, WorkerMetrics metrics, JobEvents events, TimeProvider time, ILogger log,
     TenantHouse? tenants = null) : IDisposable
 {
-    private readonly SemaphoreSlim _places = new(limits.Concurrency);
+    // Each cluster has its own: jobs that hang in one must not keep those in others waiting.
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _places = new();
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _pools = new();
 
     /// <summary>Runs all that is due on the image of a state object; what fails is in its record, with the time of the next try.</summary>
@@ -29,7 +30,7 @@ internal sealed partial class Dispatcher(
             await pool.WaitAsync(stop);
             try
             {
-                using var place = await EnterAsync(stop);
+                using var place = await EnterAsync(ask.Image.Cluster, stop);
                 await RunOneAsync(ask, requestId, stop);
             }
             finally
@@ -39,18 +40,18 @@ internal sealed partial class Dispatcher(
         }
     }
 
-    /// <summary>Waits for one of the places that jobs have in all; it is free again when the result is disposed.</summary>
-    public async Task<IDisposable> EnterAsync(CancellationToken stop)
+    /// <summary>Waits for one of the places that jobs have in all in a cluster, null for the default one; it is free again when the result is disposed.</summary>
+    public async Task<IDisposable> EnterAsync(string? cluster, CancellationToken stop)
     {
-        await _places.WaitAsync(stop);
-        return new Place(_places);
+        var places = _places.GetOrAdd(cluster ?? "", _ => new SemaphoreSlim(limits.Concurrency));
+        await places.WaitAsync(stop);
+        return new Place(places);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _places.Dispose();
-        foreach (var pool in _pools.Values)
+        foreach (var pool in _pools.Values.Concat(_places.Values))
         {
             pool.Dispose();
         }

@@ -40,7 +40,7 @@ internal sealed partial class JobIntake(IImageCluster cluster, IStateStore state
     {
         var info = await cluster.FindAsync(request.Image, cancel)
             ?? throw new RbdBackupException(ErrorKind.NotFound, $"there is no image {request.Image}", $"'rbd ls {request.Image.Pool}' shows the images of its pool.");
-        var name = StateKeys.Image(info.PoolId, info.ImageId);
+        var name = StateKeys.Image(info);
         var key = StateKeys.Request(request.DedupKey.ToString());
         if (ImageJobs.Answered(await state.ReadAsync(name, cancel)).Contains(key))
         {

@@ -1,9 +1,11 @@
 using Microsoft.Extensions.Logging;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
 using RbdBackup.Core.Requests;
 using RbdBackup.Messaging;
 using RbdBackup.OpenStack;
+using RbdBackup.Servers;
 
 namespace RbdBackup.Worker;
 
@@ -11,7 +13,7 @@ namespace RbdBackup.Worker;
 /// Turns notifications into requests: a disk whose metadata names a policy that it did not have before, and a Cinder snapshot that asks for its backup.
 /// </summary>
 internal sealed partial class NotificationIntake(
-    RbdBackupSettings settings, MeaningOptions meaning, Members members, JobQueue queue, TimeProvider time, ILogger log) : IDisposable
+    RbdBackupSettings settings, MeaningOptions meaning, IImageCluster cluster, Members members, JobQueue queue, TimeProvider time, ILogger log) : IDisposable
 {
     // Messages are handled side by side, and two that name the same policy for the first time are one wish.
     private readonly SemaphoreSlim _oneAtATime = new(1);
@@ -24,9 +26,9 @@ internal sealed partial class NotificationIntake(
         {
             await (diskEvent switch
             {
-                PolicySeen seen => InTurnAsync(() => PolicyAsync(seen, stop), stop),
-                SnapshotBackupAsked asked => queue.PublishAsync(Request(asked.Disk, asked.DedupKey, asked.Origin) with { Snapshot = asked.SnapshotName }, stop),
-                DiskGone gone => members.RememberAsync(new Member(gone.Disk.Image, null, gone.Origin.Project), stop),
+                PolicySeen seen => InTurnAsync(async () => await PolicyAsync(seen with { Disk = await PlacedAsync(seen.Disk, stop) }, stop), stop),
+                SnapshotBackupAsked asked => SnapshotAsync(asked, stop),
+                DiskGone gone => GoneAsync(gone, stop),
                 _ => Task.CompletedTask,
             });
         }
@@ -37,8 +39,25 @@ internal sealed partial class NotificationIntake(
 
     /// <summary>The options by which messages are understood.</summary>
     public static MeaningOptions Meaning(RbdBackupSettings settings) =>
-        (new MeaningOptions { ServerPool = settings.Ceph.VmsPool, VolumePool = settings.Ceph.VolumesPool })
+        (new MeaningOptions { ServerPool = settings.Ceph.VmsPool, VolumePool = settings.Ceph.VolumesPool, MorePools = [.. settings.Pools.Servers, .. settings.Pools.Volumes] })
         .WithKeyPrefix(settings.Notifications.MetadataPrefix.TrimEnd('_'));
+
+    /// <summary>The disk in the pool that has it; as it is where there is one pool alone, or none has it.</summary>
+    private async Task<DiskRef> PlacedAsync(DiskRef disk, CancellationToken stop) =>
+        disk with { Image = disk.Image with { Pool = await new DiskSearch(cluster, PoolsOf(disk)).OfAsync(disk.Image.Name, [disk.Image.Name], stop) } };
+
+    private IReadOnlyList<string> PoolsOf(DiskRef disk) => disk.Kind == DiskKind.Server ? settings.Pools.Servers : settings.Pools.Volumes;
+
+    private async Task SnapshotAsync(SnapshotBackupAsked asked, CancellationToken stop) =>
+        await queue.PublishAsync(Request(await PlacedAsync(asked.Disk, stop), asked.DedupKey, asked.Origin) with { Snapshot = asked.SnapshotName }, stop);
+
+    private async Task GoneAsync(DiskGone gone, CancellationToken stop)
+    {
+        foreach (var pool in PoolsOf(gone.Disk))
+        {
+            await members.RememberAsync(new Member(gone.Disk.Image with { Pool = pool }, null, gone.Origin.Project), stop);
+        }
+    }
 
     private async Task InTurnAsync(Func<Task> work, CancellationToken stop)
     {

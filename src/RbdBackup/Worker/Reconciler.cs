@@ -45,8 +45,14 @@ internal sealed partial class Reconciler(
     /// <summary>One pass over all records, with all that it starts. The dispatcher bounds how many run at a time.</summary>
     public async Task PassAsync(CancellationToken stop)
     {
-        await StartAsync(stop);
-        await Task.WhenAll(_running.Values);
+        try
+        {
+            await StartAsync(stop);
+        }
+        finally
+        {
+            await Task.WhenAll(_running.Values);
+        }
     }
 
     private async Task StartAsync(CancellationToken stop)
@@ -110,7 +116,7 @@ internal sealed partial class Reconciler(
     {
         try
         {
-            return await cluster.FindAsync(image, stop) is { } info && StateKeys.Image(info.PoolId, info.ImageId) == name;
+            return await cluster.FindAsync(image, stop) is { } info && StateKeys.Image(info) == name;
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
         {

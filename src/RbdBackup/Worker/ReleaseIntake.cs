@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using RbdBackup.Configuration;
 using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -13,7 +14,7 @@ namespace RbdBackup.Worker;
 /// too late a tenant's data. A backup that reads meanwhile finds its snapshot gone and is dropped, and none begins for a while.
 /// </summary>
 internal sealed partial class ReleaseIntake(
-    IImageCluster cluster, DiskReleaser releaser, MeaningOptions meaning, WorkerMetrics metrics, TimeProvider time, ILogger log)
+    IImageCluster cluster, DiskReleaser releaser, MeaningOptions meaning, DiskPools pools, WorkerMetrics metrics, TimeProvider time, ILogger log)
 {
     /// <summary>Handles one notification.</summary>
     public async Task HandleAsync(NotificationDelivery delivery, CancellationToken stop)
@@ -21,18 +22,61 @@ internal sealed partial class ReleaseIntake(
         var from = time.GetTimestamp();
         foreach (var release in NotificationMeaning.Of(NotificationParser.Parse(delivery.Body, delivery.ContentType), meaning).OfType<ReleaseDisk>())
         {
-            // The root disk first, which needs no listing: Nova begins with it.
-            var removed = await ReleaseAsync(release, release.Disk.Image, stop);
-            foreach (var other in await OthersAsync(release.Disk, stop))
-            {
-                removed += await ReleaseAsync(release, other, stop);
-            }
-
+            var (disk, candidates) = (release.Disk, release.Disk.Kind == DiskKind.Server ? pools.Servers : pools.Volumes);
+            var removed = candidates is [_]
+                ? await ReleaseAllAsync(release, disk, stop)
+                : await FirstAsync(candidates.Select(p => disk with { Image = disk.Image with { Pool = p } }), (d, t) => ReleaseIfThereAsync(release, d, t), stop);
             if (removed > 0)
             {
                 metrics.Released(time.GetElapsedTime(from), time.GetUtcNow() - release.Origin.Timestamp);
             }
         }
+    }
+
+    /// <summary>
+    /// Looks into all pools at once, and waits no longer than until the disk is found and released: a cluster that is down must not hold back a disk of another. Where
+    /// it is found nowhere, and one of them could not be asked, that one's error is the answer, and the message comes again.
+    /// </summary>
+    private static async Task<int> FirstAsync(IEnumerable<DiskRef> candidates, Func<DiskRef, CancellationToken, Task<int?>> release, CancellationToken stop)
+    {
+        using var others = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        RbdBackupException? failed = null;
+        await foreach (var done in Task.WhenEach(candidates.Select(c => release(c, others.Token)).ToList()))
+        {
+            try
+            {
+                if (await done is { } removed)
+                {
+                    await others.CancelAsync();
+                    return removed;
+                }
+            }
+            catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
+            {
+                // A cluster without such a pool.
+            }
+            catch (RbdBackupException e)
+            {
+                failed = e;
+            }
+        }
+
+        return failed is null ? 0 : throw failed;
+    }
+
+    private async Task<int?> ReleaseIfThereAsync(ReleaseDisk release, DiskRef disk, CancellationToken stop) =>
+        await cluster.FindAsync(disk.Image, stop) is not null || (await OthersAsync(disk, stop)).Count > 0 ? await ReleaseAllAsync(release, disk, stop) : null;
+
+    private async Task<int> ReleaseAllAsync(ReleaseDisk release, DiskRef disk, CancellationToken stop)
+    {
+        // The root disk first, which needs no listing: Nova begins with it.
+        var removed = await ReleaseAsync(release, disk.Image, stop);
+        foreach (var other in await OthersAsync(disk, stop))
+        {
+            removed += await ReleaseAsync(release, other, stop);
+        }
+
+        return removed;
     }
 
     /// <summary>A server's other disks: ephemeral ones, and what else Nova keeps beside the root disk under its name.</summary>

@@ -14,7 +14,7 @@ namespace RbdBackup.Worker;
 
 /// <summary>Asks for the backups whose turn has come, each once however many workers run: one of them has the policy's lease, and the record says up to when turns were asked for.</summary>
 internal sealed partial class Scheduler(
-    RbdBackupSettings settings, IImageCluster cluster, IStateStore state, Func<BackupRequest, CancellationToken, Task> ask, TimeProvider time, ILogger log,
+    RbdBackupSettings settings, IImageCluster clusters, IStateStore state, Func<BackupRequest, CancellationToken, Task> ask, TimeProvider time, ILogger log,
     Func<ServerRequest, CancellationToken, Task>? askServer = null, Func<ImageSpec, string?, CancellationToken, Task<bool>>? mayAsk = null)
 {
     private const string UpTo = "up_to";
@@ -57,7 +57,8 @@ internal sealed partial class Scheduler(
         await using var lease = await state.AcquireAsync(StateKeys.Schedule(name), stop);
         var now = time.GetUtcNow();
         var records = await state.ReadAsync(lease.Name, stop);
-        var last = records.TryGetValue(UpTo, out var text) && DateTimeOffset.TryParse(Encoding.ASCII.GetString(text), out var t) ? t : now;
+        var last = LastOf(records, UpTo, now);
+        var done = new HashSet<string> { UpTo };
         var rule = new ScheduleRule(policy.At, policy.Jitter, [.. policy.Days]);
         var asked = 0;
         var members = await new Members(state).ReadAsync(stop);
@@ -70,19 +71,47 @@ internal sealed partial class Scheduler(
         }
 
         var together = servers.Values.SelectMany(d => d).Select(d => d.Image).ToHashSet();
-        foreach (var (image, member) in (await ImagesAsync(name, policy, members, stop)).Where(i => !together.Contains(i.Key)))
+        foreach (var cluster in settings.AllClusters.Select(c => c.Name))
         {
-            if (SchedulePlanner.LastTurn(rule, image, last, now, TimeZoneInfo.Local) is { } turn && (mayAsk is null || await mayAsk(image, member?.Project, stop)))
+            var record = cluster is null ? UpTo : $"{UpTo}.{cluster}";
+            try
             {
-                var key = DedupKey.Of(image, "schedule", $"{name} {turn.ToUnixTimeSeconds()}");
-                await ask(BackupRequest.New(image, key, new AskedBy(AskedSource.Schedule, member?.Project, Proven: member?.Proven == true), now) with { Policy = name }, stop);
+                var images = (await ImagesAsync(name, policy, members, cluster, stop)).Where(i => !together.Contains(i.Key));
+                asked += await AskAsync(name, images, image => SchedulePlanner.LastTurn(rule, image, LastOf(records, record, last), now, TimeZoneInfo.Local), now, stop);
+                done.Add(record);
+            }
+            catch (RbdBackupException e) when (settings.Clusters.Count > 0)
+            {
+                // Its turns come when it can be asked; those of other clusters have come.
+                LogFailed(name, e.Message);
+                done.Remove(record);
+            }
+        }
+
+        var upTo = Encoding.ASCII.GetBytes(now.ToString("O"));
+        await lease.UpdateAsync(done.ToDictionary(r => r, _ => upTo), [], stop);
+        return asked;
+    }
+
+    private async Task<int> AskAsync(
+        string policy, IEnumerable<KeyValuePair<ImageSpec, Member?>> images, Func<ImageSpec, DateTimeOffset?> turnOf, DateTimeOffset now, CancellationToken stop)
+    {
+        var asked = 0;
+        foreach (var (image, member) in images)
+        {
+            if (turnOf(image) is { } turn && (mayAsk is null || await mayAsk(image, member?.Project, stop)))
+            {
+                var key = DedupKey.Of(image, "schedule", $"{policy} {turn.ToUnixTimeSeconds()}");
+                await ask(BackupRequest.New(image, key, new AskedBy(AskedSource.Schedule, member?.Project, Proven: member?.Proven == true), now) with { Policy = policy }, stop);
                 asked++;
             }
         }
 
-        await lease.UpdateAsync(new Dictionary<string, byte[]> { [UpTo] = Encoding.ASCII.GetBytes(now.ToString("O")) }, [], stop);
         return asked;
     }
+
+    private static DateTimeOffset LastOf(IReadOnlyDictionary<string, byte[]> records, string record, DateTimeOffset otherwise) =>
+        records.TryGetValue(record, out var text) && DateTimeOffset.TryParse(Encoding.ASCII.GetString(text), out var t) ? t : otherwise;
 
     /// <summary>Asks for a server point, where its project may have a point of each disk.</summary>
     private async Task<bool> TryAskAsync(string policy, string server, IReadOnlyList<Member> disks, DateTimeOffset turn, DateTimeOffset now, CancellationToken stop)
@@ -107,16 +136,16 @@ internal sealed partial class Scheduler(
         return true;
     }
 
-    /// <summary>The policy's images, each with what is remembered of it where a tenant protects it.</summary>
+    /// <summary>The policy's images in a cluster, each with what is remembered of it where a tenant protects it.</summary>
     private async Task<IReadOnlyDictionary<ImageSpec, Member?>> ImagesAsync(
-        string name, PolicySettings policy, IReadOnlyList<Member> disks, CancellationToken stop)
+        string name, PolicySettings policy, IReadOnlyList<Member> disks, string? inCluster, CancellationToken stop)
     {
         var members = disks.ToDictionary(m => m.Image);
-        var images = policy.Image.Select(ImageSpec.Parse).Concat(members.Values.Where(m => m.Policy == name).Select(m => m.Image)).ToHashSet();
-        foreach (var text in policy.Pool)
+        var images = policy.Image.Select(ImageSpec.Parse).Concat(members.Values.Where(m => m.Policy == name).Select(m => m.Image)).Where(i => i.Cluster == inCluster).ToHashSet();
+        foreach (var text in policy.Pool.Where(p => ImageSpec.ClusterOf(p) == inCluster))
         {
             var (pool, ns) = text.Split('/') is [var p, var n] ? (p, n) : (text, "");
-            images.UnionWith((await cluster.ListImagesAsync(pool, ns, stop)).Where(PoolImages.IsDisk).Select(i => new ImageSpec(pool, ns, i)));
+            images.UnionWith((await clusters.ListImagesAsync(pool, ns, stop)).Where(PoolImages.IsDisk).Select(i => new ImageSpec(pool, ns, i)));
         }
 
         return images.ToDictionary(i => i, i => members.GetValueOrDefault(i));

@@ -4,29 +4,44 @@ using RbdBackup.Core.Release;
 
 namespace RbdBackup.Worker;
 
-/// <summary>Sweeps now and then: what was missed while no worker was up, or whose message was lost, is found at the latest then.</summary>
-internal sealed partial class Sweeper(SweepRunner runner, TimeSpan interval, WorkerMetrics metrics, TimeProvider time, ILogger log)
+/// <summary>Sweeps the clusters now and then: what was missed while no worker was up, or whose message was lost, is found at the latest then.</summary>
+internal sealed partial class Sweeper(IReadOnlyList<SweepRunner> runners, TimeSpan interval, WorkerMetrics metrics, TimeProvider time, ILogger log)
 {
+    // What could not be looked at this time is as it was the last time.
+    private readonly Dictionary<SweepRunner, int> _oldDisks = [];
+
     /// <summary>Runs until stopped; a sweep that fails is tried again.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         using var timer = new PeriodicTimer(interval, time);
         do
         {
-            try
+            foreach (var runner in runners)
             {
-                Report(await runner.RunAsync(dryRun: false, stop));
+                await SweepAsync(runner, stop);
             }
-            catch (RbdBackupException e) when (e.Kind == ErrorKind.Busy)
-            {
-                // Another worker sweeps.
-            }
-            catch (RbdBackupException e)
-            {
-                LogFailed(e.Message);
-            }
+
+            metrics.OldDisks(_oldDisks.Values.Sum());
         }
         while (await timer.WaitForNextTickAsync(stop));
+    }
+
+    private async Task SweepAsync(SweepRunner runner, CancellationToken stop)
+    {
+        try
+        {
+            var result = await runner.RunAsync(dryRun: false, stop);
+            _oldDisks[runner] = result.OldDisks.Count;
+            Report(result);
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.Busy)
+        {
+            // Another worker sweeps.
+        }
+        catch (RbdBackupException e)
+        {
+            LogFailed(e.Message);
+        }
     }
 
     private void Report(SweepResult result)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using RbdBackup.Cli;
 using RbdBackup.Composition;
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -32,7 +33,7 @@ internal sealed class WorkerHost(CommandContext context)
         using var metrics = new WorkerMetrics(time);
         await using var repository = await services.OpenRepositoryAsync(create: true, stop);
         await using var cluster = await services.ConnectAsync(stop);
-        await using var state = services.OpenState(cluster);
+        await using var state = Services.OpenState(cluster);
         var meaning = NotificationIntake.Meaning(settings);
         using var cloud = CloudAccess.OpenToAsk(settings, Log<OpenStackCloud>());
         var activity = cloud is null ? null : new CloudActivity(cloud, meaning, time, Log<CloudActivity>());
@@ -56,11 +57,11 @@ internal sealed class WorkerHost(CommandContext context)
         }
 
         var jobs = new JobIntake(cluster, state, dispatcher, Log<JobIntake>());
-        using var notifications = new NotificationIntake(settings, meaning, new Members(state), queue, time, Log<NotificationIntake>());
-        var releases = new ReleaseIntake(cluster, services.Releaser(cluster, state), meaning, metrics, time, Log<ReleaseIntake>());
+        using var notifications = new NotificationIntake(settings, meaning, cluster, new Members(state), queue, time, Log<NotificationIntake>());
+        var releases = new ReleaseIntake(cluster, services.Releaser(cluster, state), meaning, settings.Pools, metrics, time, Log<ReleaseIntake>());
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), turns is null ? null : turns.AskAsync, tenants is null ? null : tenants.MayAskAsync);
-        var sweeper = new Sweeper(services.Sweep(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());
+        var sweeper = new Sweeper(services.Sweeps(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());
         var fills = new FillHost(context, state, repository, events, Log<FillHost>());
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
@@ -73,7 +74,7 @@ internal sealed class WorkerHost(CommandContext context)
 
         await UntilStoppedAsync(
             [
-                t => queue.RunAsync(jobs.HandleAsync, settings.Jobs.Concurrency, t),
+                t => queue.RunAsync(jobs.HandleAsync, settings.Jobs.Concurrency * settings.AllClusters.Count(), t),
                 .. listeners.Select(l => (Func<CancellationToken, Task>)(t => l.RunAsync(
                     async (delivery, ct) =>
                     {
@@ -97,11 +98,15 @@ internal sealed class WorkerHost(CommandContext context)
     private HealthChecks Ready(PointRepository repository, IStateStore state, JobQueue queue, List<NotificationListener> listeners)
     {
         var ready = new HealthChecks(context.Time);
-        ready.Add("ceph", async cancel =>
+        foreach (var name in context.Settings.AllClusters.Select(c => c.Name))
         {
-            await state.ReadAsync("ready", cancel);
-            return null;
-        });
+            ready.Add(name is null ? "ceph" : $"ceph:{name}", async cancel =>
+            {
+                await state.ReadAsync(StateKeys.Ready(name), cancel);
+                return null;
+            });
+        }
+
         ready.Add("store", async cancel =>
         {
             await repository.Store.CheckAsync(cancel);

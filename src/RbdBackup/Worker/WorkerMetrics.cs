@@ -86,12 +86,14 @@ internal sealed class WorkerMetrics : IDisposable
     /// <summary>A sweep was done.</summary>
     public void Swept(SweepResult result)
     {
-        Volatile.Write(ref _oldDisks, result.OldDisks.Count);
         foreach (var step in result.Steps.Where(s => s.Action != SweepAction.LeaveAlone))
         {
             _swept.Add(1, new KeyValuePair<string, object?>("action", step.Action.ToString().ToLowerInvariant()));
         }
     }
+
+    /// <summary>How many rebuilt servers have their old disks.</summary>
+    public void OldDisks(int count) => Volatile.Write(ref _oldDisks, count);
 
     /// <summary>A disk's newest point is this one, unless a newer is known.</summary>
     public void Saw(Manifest point) => _last.AddOrUpdate(

@@ -16,7 +16,7 @@ internal sealed class ModelCluster(Turns turns) : IImageCluster
     private readonly Dictionary<ulong, byte[]> _contents = [];
     private ulong _last = 100;
 
-    public string Fsid => TestRepository.Fsid;
+    public Task<string> GetFsidAsync(string pool, CancellationToken cancel) => Task.FromResult(TestRepository.Fsid);
 
     public Task<long> GetFreeBytesAsync(string pool, CancellationToken cancel) => Task.FromResult(long.MaxValue);
 

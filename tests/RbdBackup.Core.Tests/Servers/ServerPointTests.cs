@@ -236,7 +236,7 @@ public sealed class ServerPointTests : IAsyncLifetime, IDisposable
         var ask = new ServerBackupAsk(
             Server, "project", "a server", [new ServerDisk(Root, DiskRole.Root, BootIndex: 0), new ServerDisk(Volume, DiskRole.Volume, "b")], [new SkippedDisk("vms/x_disk.swap", "swap")],
             description, false, null, null, new AskedBy(AskedSource.Cli, User: "root"));
-        return new ServerBackupRunner(Backups, _state, _test.Repository, TestRepository.Fsid, "test", _test.Time, NullLogger<ServerBackupRunner>.Instance)
+        return new ServerBackupRunner(Backups, _state, _test.Repository, "test", _test.Time, NullLogger<ServerBackupRunner>.Instance)
             .RunAsync(ask, moment, IProgressReporter.None, cancel);
     }
 
@@ -287,7 +287,7 @@ public sealed class ServerPointTests : IAsyncLifetime, IDisposable
         {
             var info = (await _cluster.FindAsync(image, None))!;
             Assert.Equal(all.Where(m => m.Disk.Spec == image).MaxBy(m => m.Point)!.Snapshot.Id, Assert.Single(info.Snapshots).Id);
-            Assert.Empty(ImageJobs.Jobs(await _state.ReadAsync(StateKeys.Image(info.PoolId, info.ImageId), None)));
+            Assert.Empty(ImageJobs.Jobs(await _state.ReadAsync(StateKeys.Image(info), None)));
         }
     }
 

@@ -158,7 +158,7 @@ public sealed class BadInputTests(Mini mini) : IClassFixture<Mini>
         await using var image = await mini.CreateAsync(Size);
         var info = await image.InfoAsync();
         await using var state = new Ceph.RadosStateStore(mini.Admin, "rbdbackup", "rbdbackup");
-        await using var lease = await state.AcquireAsync(StateKeys.Image(info.PoolId, info.ImageId), default);
+        await using var lease = await state.AcquireAsync(StateKeys.Image(info), default);
         await ExpectAsync(sandbox, 4, Environment.MachineName, "backup", "image", image.ToString());
     }
 

@@ -29,7 +29,7 @@ public sealed class KilledBackupTests(Mini mini) : IClassFixture<Mini>
         var info = await image.InfoAsync();
         Assert.Equal(point.GetProperty("snapshot_id").GetUInt64(), Assert.Single(info.Snapshots).Id);
         var records = await Tool.BashAsync(
-            "rados --name client.admin -p rbdbackup -N rbdbackup listomapkeys \"$1\"", StateKeys.Image(info.PoolId, info.ImageId));
+            "rados --name client.admin -p rbdbackup -N rbdbackup listomapkeys \"$1\"", StateKeys.Image(info));
         Assert.DoesNotContain("job.", records, StringComparison.Ordinal);
         foreach (var listed in (await sandbox.DoAsync("list")).EnumerateArray())
         {

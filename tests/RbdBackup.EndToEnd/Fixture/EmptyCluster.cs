@@ -29,6 +29,12 @@ public sealed class EmptyCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Has its servers answer nobody; clients that are connected wait, others are refused nothing and told nothing.</summary>
+    public Task StopAsync() => SignalAsync("STOP");
+
+    /// <summary>Has them answer again.</summary>
+    public Task ContinueAsync() => SignalAsync("CONT");
+
     public async ValueTask DisposeAsync()
     {
         await MiniAsync("down", "--wipe");
@@ -37,6 +43,10 @@ public sealed class EmptyCluster : IAsyncDisposable
             Directory.Delete(_home, recursive: true);
         }
     }
+
+    /// <summary>The servers are those that carry its mark in their environment.</summary>
+    private Task<string> SignalAsync(string signal) => Tool.BashAsync(
+        "for p in $(grep -lzE \"^MINI_DAEMON=$1:(mon|mgr|osd)$\" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3); do kill -$2 $p; done", _home, signal);
 
     private static string Script { get; } = Path.Combine(TopFolder(AppContext.BaseDirectory), "devstack/mini/mini");
 

@@ -109,7 +109,7 @@ public sealed class TestImage(CephCluster admin, ImageSpec spec) : IAsyncDisposa
                 }
 
                 await admin.RemoveAsync(spec, default);
-                await RemoveStateAsync(StateKeys.Image(info.PoolId, info.ImageId));
+                await RemoveStateAsync(StateKeys.Image(info));
             }
             catch (CephException e) when (tries > 0 && e.Kind is ErrorKind.Busy or ErrorKind.Refused)
             {

@@ -17,8 +17,14 @@ public sealed class GeneratedTextTests : IDisposable
         var options = OptionCatalog.Sections.Sum(s => s.Options.Count);
         Assert.Equal(options, Regex.Count(sample, "^[a-z0-9_]+ =", RegexOptions.Multiline));
 
-        var loaded = _folder.Load(sample.Replace("[policy:NAME]", "[policy:daily]", StringComparison.Ordinal)).Settings;
-        Assert.Equal(Json(ConfigurationLoader.Load(ConfigurationSources.Nothing).Settings), Json(loaded));
+        var loaded = _folder.Load(sample.Replace("[policy:NAME]", "[policy:daily]", StringComparison.Ordinal).Replace("[ceph:NAME]", "[ceph:name]", StringComparison.Ordinal)).Settings;
+        var usual = ConfigurationLoader.Load(ConfigurationSources.Nothing).Settings;
+        Assert.Equal(Json(usual), Json(loaded with { Clusters = usual.Clusters }));
+
+        // A further cluster that says nothing of its own is the default one but for its name.
+        var more = loaded.Clusters["name"];
+        Assert.Equal(
+            usual.Ceph with { Name = "name", Conf = "/etc/ceph/name.conf", Cluster = "name", VmsPool = $"name:{usual.Ceph.VmsPool}", VolumesPool = $"name:{usual.Ceph.VolumesPool}" }, more);
     }
 
     [Fact]

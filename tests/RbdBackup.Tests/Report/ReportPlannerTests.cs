@@ -34,6 +34,16 @@ public sealed class ReportPlannerTests
     }
 
     [Fact]
+    public void What_is_in_a_cluster_that_could_not_be_asked_is_not_gone()
+    {
+        var stored = Split("vms/a, ssd:vms/b").ToDictionary(ImageSpec.Parse, _ => new StoredDisk(1, 10, PointId.New(Taken), Taken, "p"));
+        Assert.Equal("Unknown, Gone", States("ssd"));
+        Assert.Equal("Gone, Unknown", States(""));
+
+        string States(string silent) => string.Join(", ", ReportPlanner.Plan([], new Dictionary<ImageSpec, string>(), stored, [silent]).Select(l => l.State));
+    }
+
+    [Fact]
     public void A_disk_whose_project_no_service_tells_has_the_one_of_its_points() =>
         Assert.Equal("p", ReportPlanner.Plan([Present("vms/a")], new Dictionary<ImageSpec, string>(), new Dictionary<ImageSpec, StoredDisk>
         {

@@ -20,7 +20,7 @@ internal static class Cloud
         ConfigurationLoader.Load(ConfigurationSources.Nothing).Settings.Policies
             .Append(new("stopped", ConfigurationLoader.Load(ConfigurationSources.Nothing).Settings.Policies["daily"] with { Enabled = false })).ToDictionary();
 
-    public static CoveragePlanner Planner => new(Words, Policies, new VolumePools("volumes", ["ssd=fast"]));
+    public static CoveragePlanner Planner => new(Words, Policies, new DiskPools(["vms"], ["volumes"], ["ssd=fast"]));
 
     public static Server Server(string? policy = null, string id = ServerId, string project = "a", string? now = null, string status = "ACTIVE", bool hasVolume = true) => new()
     {

@@ -1,3 +1,5 @@
+using RbdBackup.Configuration;
+using RbdBackup.Core.Model;
 using RbdBackup.OpenStack.Compute;
 using RbdBackup.Tenants;
 
@@ -18,7 +20,7 @@ public sealed class CoveragePlannerTests
     [InlineData("_disk_backup", false)]
     public void Novas_disks_are_protected_by_the_servers_policy_and_what_Nova_makes_anew_is_skipped(string suffix, bool isProtected)
     {
-        var disk = Assert.Single(Cloud.Planner.OfServer(Cloud.Server("daily"), [Cloud.ServerId + suffix]));
+        var disk = Assert.Single(Cloud.Planner.OfServer(Cloud.Server("daily"), [new ImageSpec("vms", Cloud.ServerId + suffix)]));
         Assert.Equal($"vms/{Cloud.ServerId}{suffix}", disk.Image.ToString());
         Assert.Equal(isProtected ? ("daily", Fate.Protected) : (null, Fate.Impossible), (disk.Policy, disk.Fate));
         Assert.Equal(isProtected, disk.Why is null);
@@ -33,7 +35,7 @@ public sealed class CoveragePlannerTests
     [InlineData("")]
     public void Without_an_active_policy_nothing_is_protected(string? policy)
     {
-        Assert.Equal(Fate.Unasked, Assert.Single(Cloud.Planner.OfServer(Cloud.Server(policy), [$"{Cloud.ServerId}_disk"])).Fate);
+        Assert.Equal(Fate.Unasked, Assert.Single(Cloud.Planner.OfServer(Cloud.Server(policy), [new ImageSpec("vms", $"{Cloud.ServerId}_disk")])).Fate);
         Assert.NotEqual(Fate.Protected, Cloud.Planner.OfVolume(Cloud.Volume(policy), [])!.Fate);
         Assert.NotEqual(Fate.Protected, Cloud.Planner.OfVolume(Cloud.Volume(), [Cloud.Server(policy)])!.Fate);
     }
@@ -122,7 +124,7 @@ public sealed class CoveragePlannerTests
     [InlineData("h3@y#x", "three")]
     [InlineData("nonsense", "volumes")]
     public void The_most_exact_name_of_a_backend_counts(string host, string pool) =>
-        Assert.Equal(pool, new VolumePools("volumes", ["h1@rbd#rbd=one", "rbd#x=two", "x=three"]).Of(host));
+        Assert.Equal(pool, new DiskPools(["vms"], ["volumes"], ["h1@rbd#rbd=one", "rbd#x=two", "x=three"]).OfVolume(host));
 
     [Fact]
     public void An_unknown_policy_is_an_error_with_the_known_names_and_nothing_of_a_tenants_text_goes_on_as_it_is()

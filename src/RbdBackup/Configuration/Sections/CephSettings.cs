@@ -2,9 +2,12 @@
 namespace RbdBackup.Configuration;
 
 /// <summary>The cluster that holds the images.</summary>
-[Section("ceph", "The cluster that holds the images, and how to talk to it.")]
+[Section("ceph", "The cluster that holds the images, and how to talk to it. Where there are several it is the default one; the others are [ceph:NAME].")]
 public sealed record CephSettings
 {
+    /// <summary>Its name, of <c>[ceph:NAME]</c>; null for the default one.</summary>
+    public string? Name { get; init; }
+
     [Option("/etc/ceph/ceph.conf", "The cluster's configuration file. Keyrings are found as every Ceph client finds them.")]
     public required string Conf { get; init; }
 

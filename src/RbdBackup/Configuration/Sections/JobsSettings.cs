@@ -5,7 +5,7 @@ namespace RbdBackup.Configuration;
 [Section("jobs", "How the worker runs jobs.")]
 public sealed record JobsSettings
 {
-    [Option("4", "How many backups a worker runs at a time.", Min = "1", Max = "256")]
+    [Option("4", "How many backups a worker runs at a time, of each cluster.", Min = "1", Max = "256")]
     public required int Concurrency { get; init; }
 
     [Option("2", "How many of them in one pool.", Min = "1", Max = "256")]
