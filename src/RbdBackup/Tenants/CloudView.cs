@@ -3,6 +3,7 @@ using RbdBackup.Core.Ports;
 using RbdBackup.OpenStack.BlockStorage;
 using RbdBackup.OpenStack.Cloud;
 using RbdBackup.OpenStack.Compute;
+using RbdBackup.OpenStack.Images;
 
 namespace RbdBackup.Tenants;
 
@@ -34,6 +35,9 @@ internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, stri
 
     /// <summary>A Cinder snapshot; null where there is none.</summary>
     public Task<VolumeSnapshot?> SnapshotAsync(string id, CancellationToken cancel) => FoundAsync(() => cloud.BlockStorage.GetSnapshotAsync(id, cancel));
+
+    /// <summary>An image in Glance; null where there is none.</summary>
+    public Task<GlanceImage?> ImageAsync(string id, CancellationToken cancel) => FoundAsync(() => cloud.Images.GetAsync(id, cancel));
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<string>> ImagesOfServerAsync(string id, CancellationToken cancel) =>
