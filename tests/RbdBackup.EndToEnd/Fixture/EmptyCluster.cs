@@ -38,9 +38,7 @@ public sealed class EmptyCluster : IAsyncDisposable
         }
     }
 
-    private static string Script { get; } = Path.Combine(TopFolder(AppContext.BaseDirectory), "devstack/mini/mini");
-
-    private static string TopFolder(string below) => File.Exists(Path.Combine(below, "RbdBackup.sln")) ? below : TopFolder(Path.GetDirectoryName(below)!);
+    private static string Script { get; } = TopFolder.Of("devstack/mini/mini");
 
     private Task<string> MiniAsync(params string[] arguments) => Tool.RunAsync("env", [$"MINI_HOME={_home}", Script, .. arguments]);
 }
