@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
+using RbdBackup.Core.Model;
 
 namespace RbdBackup.Messaging;
 
@@ -24,8 +25,8 @@ public sealed class EventPublisher : IAsyncDisposable
     private readonly string _publisherId;
     private readonly TimeProvider _clock;
     private readonly ILogger _log;
-    private readonly Channel<(string Key, byte[] Body)> _waiting =
-        Channel.CreateBounded<(string, byte[])>(new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropOldest });
+    private readonly Channel<Waiting> _waiting = Channel.CreateBounded<Waiting>(
+        new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropOldest }, dropped => dropped.Sent?.TrySetException(TooMany()));
     private readonly CancellationTokenSource _end = new();
     private readonly Task _running;
     private IConnection? _connection;
@@ -47,11 +48,24 @@ public sealed class EventPublisher : IAsyncDisposable
     /// <summary>Tells of something that began or ended well.</summary>
     /// <param name="eventType">Such as <c>rbdbackup.backup.end</c>.</param>
     /// <param name="payload">What it is about.</param>
-    public void Info(string eventType, JsonObject payload) => Publish(eventType, "INFO", payload);
+    public void Info(string eventType, JsonObject payload) => Publish(eventType, "INFO", payload, Guid.NewGuid());
 
     /// <summary>Tells of something that failed.</summary>
     /// <inheritdoc cref="Info"/>
-    public void Error(string eventType, JsonObject payload) => Publish(eventType, "ERROR", payload);
+    public void Error(string eventType, JsonObject payload) => Publish(eventType, "ERROR", payload, Guid.NewGuid());
+
+    /// <summary>Tells of something that must not be lost, and waits until the broker has it. To be sent again where that fails, by the same id.</summary>
+    /// <param name="eventType">Such as <c>rbdbackup.backup.exists</c>.</param>
+    /// <param name="payload">What it is about.</param>
+    /// <param name="id">The message's id, by which collectors know what they have.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    /// <exception cref="RbdBackupException">The broker does not take it.</exception>
+    public Task SendAsync(string eventType, JsonObject payload, Guid id, CancellationToken cancel)
+    {
+        var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Publish(eventType, "INFO", payload, id, sent);
+        return sent.Task.WaitAsync(cancel);
+    }
 
     /// <summary>Sends what waits, for a few seconds at most, and ends.</summary>
     public async ValueTask DisposeAsync()
@@ -64,9 +78,11 @@ public sealed class EventPublisher : IAsyncDisposable
         _end.Dispose();
     }
 
-    private void Publish(string eventType, string priority, JsonObject payload)
+    private static RbdBackupException TooMany() =>
+        new(ErrorKind.Unavailable, $"more than {MostWaiting} events wait for the broker", "It is tried again.");
+
+    private void Publish(string eventType, string priority, JsonObject payload, Guid id, TaskCompletionSource? sent = null)
     {
-        var id = Guid.NewGuid();
         var message = new JsonObject
         {
             ["message_id"] = id.ToString(),
@@ -78,16 +94,19 @@ public sealed class EventPublisher : IAsyncDisposable
             ["_unique_id"] = id.ToString("N"),
         };
         var envelope = new JsonObject { ["oslo.version"] = "2.0", ["oslo.message"] = message.ToJsonString(Json) };
-        _waiting.Writer.TryWrite(($"{_options.EventTopic}.{priority.ToLowerInvariant()}", JsonSerializer.SerializeToUtf8Bytes(envelope, Json)));
+        if (!_waiting.Writer.TryWrite(new Waiting($"{_options.EventTopic}.{priority.ToLowerInvariant()}", JsonSerializer.SerializeToUtf8Bytes(envelope, Json), sent)))
+        {
+            sent?.TrySetCanceled();
+        }
     }
 
     private async Task RunAsync(CancellationToken end)
     {
         try
         {
-            await foreach (var (key, body) in _waiting.Reader.ReadAllAsync(end))
+            await foreach (var waiting in _waiting.Reader.ReadAllAsync(end))
             {
-                await SendAsync(key, body, end);
+                await SendAsync(waiting, end);
             }
         }
         catch (OperationCanceledException)
@@ -96,20 +115,22 @@ public sealed class EventPublisher : IAsyncDisposable
         }
     }
 
-    private async Task SendAsync(string key, byte[] body, CancellationToken end)
+    private async Task SendAsync(Waiting waiting, CancellationToken end)
     {
         try
         {
             var channel = _channel is { IsOpen: true } ? _channel : await OpenAsync(end);
             var properties = new BasicProperties { ContentType = "application/json", ContentEncoding = "utf-8", Persistent = true, Priority = 0 };
-            await channel.BasicPublishAsync(_options.EventExchange, key, mandatory: false, properties, body, end);
+            await channel.BasicPublishAsync(_options.EventExchange, waiting.Key, mandatory: false, properties, waiting.Body, end);
+            waiting.Sent?.TrySetResult();
             _saidFailure = false;
         }
         catch (Exception e) when (!end.IsCancellationRequested)
         {
-            if (!_saidFailure)
+            var error = BrokerErrors.Translate(e, "publish an event", _connector.Broker);
+            if (waiting.Sent?.TrySetException(error) != true && !_saidFailure)
             {
-                Log.EventsLost(_log, _connector.Broker, BrokerErrors.Translate(e, "publish an event", _connector.Broker).Message);
+                Log.EventsLost(_log, _connector.Broker, error.Message);
                 _saidFailure = true;
             }
 
@@ -134,4 +155,10 @@ public sealed class EventPublisher : IAsyncDisposable
             await BrokerConnector.CloseAsync(old);
         }
     }
+
+    /// <summary>An event that is to be sent.</summary>
+    /// <param name="Key">The routing key.</param>
+    /// <param name="Body">The message.</param>
+    /// <param name="Sent">Completed when the broker has it, or does not take it; null where nobody waits for that.</param>
+    private sealed record Waiting(string Key, byte[] Body, TaskCompletionSource? Sent);
 }

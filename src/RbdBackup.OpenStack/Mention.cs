@@ -12,6 +12,9 @@ namespace RbdBackup.OpenStack;
 /// <param name="Origin">Where it came from.</param>
 public sealed record Mention(DiskKind Kind, string Id, string? Policy, string? Now, bool DisksMayDiffer, EventOrigin Origin)
 {
+    /// <summary>True where Nova has made an image of the server.</summary>
+    public bool HasNewImage { get; init; }
+
     /// <summary>Actions of Nova's, each with what follows it (<c>volume.attach</c>, <c>volume_attach.end</c>), after which a server may have other disks.</summary>
     private static readonly string[] ServerChanges =
         ["create", "delete", "force_delete", "soft_delete", "restore", "rebuild", "resize", "finish_resize", "shelve", "unshelve", "volume", "evacuate", "live_migration"];
@@ -44,9 +47,10 @@ public sealed record Mention(DiskKind Kind, string Id, string? Policy, string? N
     private static Mention? OfServer(Notification n, string idMember, string action, MeaningOptions options)
     {
         var changes = ServerChanges.Any(c => action.StartsWith(c, StringComparison.Ordinal));
-        return NotificationMeaning.Uuid(n.Payload, idMember) is not { } id || IsUnfinished(action) || (!changes && NovaMeaning.IsAtWork(n))
+        var hasNewImage = action == "snapshot.end";
+        return NotificationMeaning.Uuid(n.Payload, idMember) is not { } id || IsUnfinished(action) || (!changes && !hasNewImage && NovaMeaning.IsAtWork(n))
             ? null
-            : With(n, DiskKind.Server, id, changes, ServerMetadata.TryRead(n.Payload, out var metadata) ? metadata : null, options);
+            : With(n, DiskKind.Server, id, changes, ServerMetadata.TryRead(n.Payload, out var metadata) ? metadata : null, options) with { HasNewImage = hasNewImage };
     }
 
     private static Mention? OfVolume(Notification n, MeaningOptions options) =>

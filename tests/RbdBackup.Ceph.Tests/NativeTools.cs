@@ -9,15 +9,8 @@ public static class NativeTools
 
     private static async Task<string> BuildAsync()
     {
-        var root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(root, "native", "CMakeLists.txt")))
-        {
-            root = Path.GetDirectoryName(root)
-                ?? throw new InvalidOperationException("The tests do not run within a checkout: native/ was not found");
-        }
-
-        var folder = Path.Combine(root, ".build", "native");
-        await Shell.RunAsync("cmake", "-S", Path.Combine(root, "native"), "-B", folder);
+        var folder = TopFolder.Of(".build/native");
+        await Shell.RunAsync("cmake", "-S", TopFolder.Of("native"), "-B", folder);
         await Shell.RunAsync("cmake", "--build", folder);
         return folder;
     }

@@ -35,7 +35,7 @@ public sealed class ArchitectureTests
         Assert.Equal(["RbdBackup.Ceph"], allowing);
     }
 
-    private static string Source { get; } = FindSource();
+    private static string Source { get; } = TopFolder.Of("src");
 
     private static List<string> References(string project, string kind) =>
     [
@@ -43,15 +43,4 @@ public sealed class ArchitectureTests
             .Select(e => e.Attribute("Include")!.Value)
             .Select(r => kind == "ProjectReference" ? Path.GetFileNameWithoutExtension(r) : r),
     ];
-
-    private static string FindSource()
-    {
-        var at = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(at.FullName, "RbdBackup.sln")))
-        {
-            at = at.Parent ?? throw new InvalidOperationException("RbdBackup.sln is in no folder above the tests");
-        }
-
-        return Path.Combine(at.FullName, "src");
-    }
 }

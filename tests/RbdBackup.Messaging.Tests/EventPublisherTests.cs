@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
+using RbdBackup.Core.Model;
 
 namespace RbdBackup.Messaging.Tests;
 
@@ -62,6 +63,22 @@ public class EventPublisherTests
         await events.DisposeAsync().AsTask().Within();
         Assert.Single(broker.Log.All, l => l.Contains("events are lost", StringComparison.Ordinal));
         Assert.Equal(0u, await broker.CountAsync(queue));
+    }
+
+    [Fact]
+    public async Task WhatMustNotBeLostIsWaitedForAndKeepsItsId()
+    {
+        await using var broker = await TestBroker.StartAsync();
+        var queue = await broker.OthersQueueAsync(broker.Nova, "notifications.info");
+        await using var events = Open(broker);
+        var id = Guid.NewGuid();
+        await events.SendAsync("rbdbackup.backup.exists", new JsonObject { ["points"] = 3 }, id, default).Within();
+        var message = JsonNode.Parse(JsonNode.Parse((await broker.TakeAsync(queue)).Body.Span)!["oslo.message"]!.GetValue<string>())!;
+        Assert.Equal((id.ToString(), 3), (Text(message, "message_id"), message["payload"]!["points"]!.GetValue<int>()));
+
+        await broker.Gate.ShutAsync();
+        var error = await Assert.ThrowsAsync<RbdBackupException>(() => events.SendAsync("rbdbackup.backup.exists", [], id, default).Within());
+        Assert.True(error.IsTransient, error.Message);
     }
 
     private static EventPublisher Open(TestBroker broker) =>

@@ -20,6 +20,13 @@ public sealed class MentionTests
     }
 
     [Theory]
+    [InlineData("nova-legacy-compute.instance.snapshot.end", true)]
+    [InlineData("nova-versioned-instance.snapshot.end", true)]
+    [InlineData("nova-versioned-instance.pause.end", false)]
+    public void The_end_of_a_snapshot_says_that_there_is_a_new_image(string capture, bool isNew) =>
+        Assert.Equal(isNew, Mention.Of(Capture.Named(capture).Parse(), Options)!.HasNewImage);
+
+    [Theory]
     [InlineData("nova-legacy-compute.instance.create.end", true)]
     [InlineData("nova-legacy-compute.instance.volume.attach", true)]
     [InlineData("nova-legacy-compute.instance.volume.detach", true)]

@@ -1,3 +1,4 @@
+using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Repository;
 
 namespace RbdBackup.Core.Backup;
@@ -16,4 +17,8 @@ namespace RbdBackup.Core.Backup;
 /// <param name="Holder">This host and process.</param>
 public sealed record BackupOptions(
     CutParameters Cut, int ReadsInFlight, int Uploads, int PlanExtents, double CrossCheckPercent, int MaxTries, TimeSpan RetryDelay, TimeSpan Deadline,
-    SnapshotNaming SnapshotName, string Tool, string Holder);
+    SnapshotNaming SnapshotName, string Tool, string Holder)
+{
+    /// <summary>When a job that failed is tried again.</summary>
+    public RetryRule Retries => new(MaxTries, RetryDelay, Deadline);
+}

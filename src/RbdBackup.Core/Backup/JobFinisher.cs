@@ -87,16 +87,14 @@ internal sealed class JobFinisher(IImageCluster cluster, PointRepository reposit
     /// <summary>After a failure: the record says why and when to try again; past the limits the job is given up.</summary>
     public async Task FailAsync(ImageSpec spec, JobRecord job, RbdBackupException error, CancellationToken cancel)
     {
-        var late = time.GetUtcNow() - job.Created > options.Deadline;
-        if (error.Kind is ErrorKind.Dropped || job.Tries >= options.MaxTries || late)
+        if (error.Kind is ErrorKind.Dropped || options.Retries.Next(job.Tries, job.Created, time.GetUtcNow()) is not { } next)
         {
             await GiveUpAsync(spec, job, JobState.Failed, error.Message, cancel);
             return;
         }
 
         var stored = (await jobs.ReadAsync(cancel)).FirstOrDefault(j => j.Point == job.Point) ?? job;
-        var delay = options.RetryDelay * Math.Pow(2, job.Tries - 1);
-        await jobs.SaveAsync(stored with { LastError = error.Message, NextTry = time.GetUtcNow() + delay }, cancel);
+        await jobs.SaveAsync(stored with { LastError = error.Message, NextTry = next }, cancel);
     }
 
     /// <summary>Voids a job: first its point, then its snapshot, then its record. A snapshot that failed to be made may still appear; the next run sweeps it.</summary>

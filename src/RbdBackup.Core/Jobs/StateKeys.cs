@@ -56,6 +56,9 @@ public static class StateKeys
     /// <summary>The state object of a policy's schedule.</summary>
     public static string Schedule(string policy) => $"schedule.{Uri.EscapeDataString(policy)}";
 
+    /// <summary>The state object of what is told once a day for charging.</summary>
+    public const string Usage = "usage";
+
     /// <summary>The lease of whoever compares all of the cloud with what is protected.</summary>
     public const string Tenants = "tenants";
 

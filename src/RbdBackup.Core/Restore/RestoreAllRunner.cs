@@ -21,7 +21,9 @@ public sealed record RestoredItem(RestoreItem Item, RestoreResult? Result, RbdBa
 /// <param name="restore">Restores one image.</param>
 /// <param name="atATime">How many at a time.</param>
 /// <param name="time">The clock.</param>
-public sealed class RestoreAllRunner(IImageCluster cluster, PointRepository repository, RestoreRunner restore, int atATime, TimeProvider time)
+/// <param name="tell">Does a point's restore, and tells others of it.</param>
+public sealed class RestoreAllRunner(
+    IImageCluster cluster, PointRepository repository, RestoreRunner restore, int atATime, TimeProvider time, Func<Manifest, Func<Task>, Task>? tell = null)
 {
     // The lease and the watch of a run that died just now lapse by themselves, within less than a minute.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2), Pause = TimeSpan.FromSeconds(2);
@@ -68,7 +70,10 @@ public sealed class RestoreAllRunner(IImageCluster cluster, PointRepository repo
         {
             var point = await repository.FindNewestAsync(item.Point!.Disk, item.Point.Point, cancel)
                 ?? throw new RbdBackupException(ErrorKind.NotFound, $"point {item.Point.Point} of {item.Image} was removed since it was listed", "Run it again: it takes the one before.");
-            return new RestoredItem(item, await PatientlyAsync(new RestoreAsk(point, item.Image, replace, LoseSnapshots: false), progress, cancel), null);
+            RestoreResult? result = null;
+            async Task WorkAsync() => result = await PatientlyAsync(new RestoreAsk(point, item.Image, replace, LoseSnapshots: false), progress, cancel);
+            await (tell is null ? WorkAsync() : tell(point, WorkAsync));
+            return new RestoredItem(item, result, null);
         }
         catch (RbdBackupException e)
         {

@@ -43,12 +43,12 @@ public sealed record ServerRequest
     /// <summary>True where its time has come.</summary>
     public bool IsDue(DateTimeOffset now) => NextTry is null || NextTry <= now;
 
-    /// <summary>The same after a try that failed.</summary>
-    /// <param name="error">Why.</param>
-    /// <param name="delay">How long to wait after the first failure; doubled for each one after it.</param>
-    /// <param name="now">The time.</param>
-    public ServerRequest Failed(string error, TimeSpan delay, DateTimeOffset now) =>
-        this with { Tries = Tries + 1, LastError = error, NextTry = now + (delay * Math.Pow(2, Tries)) };
+    /// <summary>The same after a try that failed; without a next try where it is to be given up.</summary>
+    public ServerRequest Failed(string error, RetryRule retries, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(retries);
+        return this with { Tries = Tries + 1, LastError = error, NextTry = retries.Next(Tries + 1, Created, now) };
+    }
 
     /// <summary>The bytes to store.</summary>
     public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, ServerRequestJson.Default.ServerRequest);

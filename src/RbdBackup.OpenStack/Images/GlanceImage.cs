@@ -39,7 +39,13 @@ public sealed record GlanceImage
     /// <summary>When it was made; UTC.</summary>
     public DateTimeOffset? CreatedAt { get; init; }
 
+    /// <summary>The server that <c>openstack server backup create</c> made it of, by what its owner may write there too; null where it is no such image.</summary>
+    [JsonIgnore]
+    public string? BackupOfServer => Text("image_type") == "backup" && Guid.TryParseExact(Text("instance_uuid"), "D", out var id) ? id.ToString("D") : null;
+
     /// <summary>What else is set on it: properties such as <c>hw_disk_bus</c>, and members that this record does not name.</summary>
     [JsonExtensionData]
     public IDictionary<string, JsonElement> Properties { get; init; } = new Dictionary<string, JsonElement>();
+
+    private string? Text(string property) => Properties.TryGetValue(property, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }

@@ -24,4 +24,12 @@ public sealed class ImageClient
     public IAsyncEnumerable<GlanceImage> ListAsync(string? name, CancellationToken cancel) =>
         _glance.ListAsync<GlanceImage>(
             new(HttpMethod.Get, "/images", "listing images") { Query = new Dictionary<string, string?> { ["name"] = name } }, "images", image => image.Id, cancel);
+
+    /// <summary>The images that <c>openstack server backup create</c> made, as their properties say, as they come.</summary>
+    /// <param name="server">Those of this server; null for all servers'.</param>
+    /// <param name="cancel">Ends the listing.</param>
+    public IAsyncEnumerable<GlanceImage> ListServerBackupsAsync(string? server, CancellationToken cancel) =>
+        _glance.ListAsync<GlanceImage>(
+            new(HttpMethod.Get, "/images", "listing the backups of servers") { Query = new Dictionary<string, string?> { ["image_type"] = "backup", ["instance_uuid"] = server } },
+            "images", image => image.Id, cancel);
 }

@@ -65,12 +65,15 @@ internal static class BackupCommand
         await using var repository = await services.OpenRepositoryAsync(create: true, cancel);
         await using var state = Services.OpenState(cluster);
         var runner = services.Backup(cluster, state, repository, services.Throttle());
+        await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);
+        var events = new JobEvents(publisher);
         var (done, failed) = (new List<PointDocument>(), new List<string>());
         foreach (var spec in images)
         {
             try
             {
-                done.Add(PointDocument.Of(await runner.RunAsync(Ask(context, services, spec, null), context.Progress, cancel)));
+                var ask = Ask(context, services, spec, null);
+                done.Add(PointDocument.Of(await events.BackupAsync(spec, ask.Policy, null, () => runner.RunAsync(ask, context.Progress, cancel))));
             }
             catch (RbdBackupException e)
             {

@@ -3,6 +3,7 @@ using RbdBackup.Cli;
 using RbdBackup.Composition;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Restore;
+using RbdBackup.Observe;
 
 namespace RbdBackup.Commands;
 
@@ -46,7 +47,10 @@ internal static class RestoreAllCommand
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         await using var cluster = await services.ConnectToRestoreAsync(cancel);
         await using var state = Services.OpenState(cluster);
-        var runner = new RestoreAllRunner(cluster, repository, services.Restore(cluster, state, repository), context.Get(AtATime), context.Time);
+        await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);
+        var events = new JobEvents(publisher);
+        var runner = new RestoreAllRunner(
+            cluster, repository, services.Restore(cluster, state, repository), context.Get(AtATime), context.Time, (point, work) => events.RestoreAsync(point, null, null, work));
         var ask = new RestoreAllAsk(context.Get(At) ?? context.Time.GetUtcNow())
         {
             Since = context.Get(Since),

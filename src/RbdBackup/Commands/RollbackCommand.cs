@@ -2,7 +2,10 @@ using System.CommandLine;
 using RbdBackup.Cli;
 using RbdBackup.Composition;
 using RbdBackup.Core.Model;
+using RbdBackup.Core.Ports;
+using RbdBackup.Core.Repository;
 using RbdBackup.Core.Restore;
+using RbdBackup.Observe;
 
 namespace RbdBackup.Commands;
 
@@ -23,6 +26,14 @@ internal static class RollbackCommand
         await using var cluster = await services.ConnectToRestoreAsync(cancel);
         await using var state = Services.OpenState(cluster);
         var manifest = await repository.FindAsync(point, cancel);
+        await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);
+        await new JobEvents(publisher).RestoreAsync(manifest, null, null, () => RollAsync(context, services, cluster, state, repository, manifest, spec, cancel));
+    }
+
+    private static async Task RollAsync(
+        CommandContext context, Services services, IImageCluster cluster, IStateStore state, PointRepository repository, Manifest manifest, ImageSpec spec, CancellationToken cancel)
+    {
+        var point = manifest.Point;
         try
         {
             await new RollbackRunner(cluster, state).RunAsync(spec, manifest, cancel);

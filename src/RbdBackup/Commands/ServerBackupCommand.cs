@@ -4,6 +4,7 @@ using RbdBackup.Composition;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Requests;
 using RbdBackup.Core.Servers;
+using RbdBackup.Observe;
 using RbdBackup.Servers;
 
 namespace RbdBackup.Commands;
@@ -51,8 +52,9 @@ internal static class ServerBackupCommand
         var backups = services.Backups;
         var wanted = backups.ConsistencyOf(context.Get(Consistency), policy);
         var server = await ServerLookup.FindAsync(services.Cloud, context.Get(Server), context.Get(Project), cancel);
-        var point = await backups.RunAsync(
-            server, wanted, full, policy, Services.Of(context).CycleDaysOf(policy), new AskedBy(AskedSource.Cli, User: Environment.UserName), context.Progress, cancel);
+        await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);
+        var point = await new JobEvents(publisher).ServerBackupAsync(server.Id, policy, null, () => backups.RunAsync(
+            server, wanted, full, policy, Services.Of(context).CycleDaysOf(policy), new AskedBy(AskedSource.Cli, User: Environment.UserName), context.Progress, cancel));
         if (point.WhyNot is { } why)
         {
             context.Note($"warning: the point is {Word(point.Consistency)}, not {Word(wanted)}: {why}");

@@ -3,7 +3,9 @@ using RbdBackup.Cli;
 using RbdBackup.Composition;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
+using RbdBackup.Core.Restore;
 using RbdBackup.Core.Servers;
+using RbdBackup.Observe;
 using RbdBackup.Servers;
 
 namespace RbdBackup.Commands;
@@ -36,7 +38,10 @@ internal static class ServerRestoreCommand
     {
         await using var services = await ServerServices.OpenAsync(context, restore: true, null, cancel);
         var manifest = await RootAsync(context, services.Repository, id, cancel);
-        var result = await services.Restores.ToServerAsync(manifest, server, loseSnapshots, context.Progress, cancel);
+        await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);
+        RestoreResult result = null!;
+        await new JobEvents(publisher).RestoreAsync(
+            manifest, null, null, async () => result = await services.Restores.ToServerAsync(manifest, server, loseSnapshots, context.Progress, cancel), server);
         context.Output.Write(
             new { Point = result.Point.ToString(), Server = server, result.Image, result.ImageId, result.ReplacedImageId, result.WrittenBytes },
             human => human.Fields(
@@ -73,7 +78,8 @@ internal static class ServerRestoreCommand
 
         await using var services = await ServerServices.OpenAsync(context, restore: true, context.Get(RestoreAllCommand.Projects)?.LastOrDefault() ?? point.Project, cancel);
         var ask = new NewServerAsk(name, context.Get(Flavor), context.Get(Network) ?? [], context.Get(KeyName));
-        var made = await services.NewServers.RunAsync(point, ask, context.Progress, cancel);
+        await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);
+        var made = await new JobEvents(publisher).NewServerAsync(point, () => services.NewServers.RunAsync(point, ask, context.Progress, cancel));
         foreach (var skipped in point.Skipped)
         {
             context.Note($"note: {skipped.Image} was not in the point: {skipped.Why}");

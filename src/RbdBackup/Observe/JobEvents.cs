@@ -3,6 +3,7 @@ using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Servers;
 using RbdBackup.Messaging;
+using RbdBackup.Servers;
 
 namespace RbdBackup.Observe;
 
@@ -27,7 +28,7 @@ internal sealed class JobEvents(EventPublisher? publisher)
         });
 
     /// <summary>Makes a server point, and tells of it as a backup, with <c>server_id</c> in the place of the image.</summary>
-    public Task<ServerPoint> ServerBackupAsync(string server, string policy, string? project, Func<Task<ServerPoint>> work) => TellAsync(
+    public Task<ServerPoint> ServerBackupAsync(string server, string? policy, string? project, Func<Task<ServerPoint>> work) => TellAsync(
         "backup", new() { ["server_id"] = server, ["policy"] = policy, ["project_id"] = project }, work,
         point => new()
         {
@@ -42,15 +43,30 @@ internal sealed class JobEvents(EventPublisher? publisher)
     /// <param name="volume">The volume that it goes to; null where that is an image, or not made yet.</param>
     /// <param name="project">The project that asked; null for an operator.</param>
     /// <param name="work">The restore.</param>
-    public Task RestoreAsync(Manifest point, string? volume, string? project, Func<Task> work) => TellAsync(
+    /// <param name="server">The server whose disk it becomes; null for none.</param>
+    public Task RestoreAsync(Manifest point, string? volume, string? project, Func<Task> work, string? server = null) => TellAsync(
         "restore",
-        new() { ["point"] = point.Point.ToString(), ["image"] = point.Disk.Spec.ToString(), ["size"] = point.Size, ["volume_id"] = volume, ["project_id"] = project },
+        new()
+        {
+            ["point"] = point.Point.ToString(),
+            ["image"] = point.Disk.Spec.ToString(),
+            ["size"] = point.Size,
+            ["volume_id"] = volume,
+            ["server_id"] = server,
+            ["project_id"] = project,
+        },
         async () =>
         {
             await work();
             return true;
         },
         _ => []);
+
+    /// <summary>Makes a new server of a server point, and tells of it as a restore, with <c>server_point</c> in the place of point and image.</summary>
+    public Task<NewServerResult> NewServerAsync(ServerPoint point, Func<Task<NewServerResult>> work) => TellAsync(
+        "restore",
+        new() { ["server_point"] = point.Id.ToString(), ["size"] = point.Disks.Sum(d => d.Size), ["project_id"] = null }, work,
+        made => new() { ["server_id"] = made.Server });
 
     private async Task<T> TellAsync<T>(string what, JsonObject about, Func<Task<T>> work, Func<T, JsonObject> result)
     {

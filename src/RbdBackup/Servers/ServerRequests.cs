@@ -26,4 +26,14 @@ internal static class ServerRequests
 
         return name;
     }
+
+    /// <summary>Removes wishes, and remembers that they were answered: they may come again.</summary>
+    public static async Task SettleAsync(IStateStore state, ILease lease, IReadOnlyCollection<ServerRequest> requests, CancellationToken cancel)
+    {
+        if (requests.Count > 0)
+        {
+            var records = await state.ReadAsync(lease.Name, cancel);
+            await lease.UpdateAsync(ImageJobs.WithAnswered(records, requests.Select(r => r.Key)), [.. requests.Select(r => r.Key)], cancel);
+        }
+    }
 }

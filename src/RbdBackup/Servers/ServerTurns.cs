@@ -9,6 +9,7 @@ using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Servers;
 using RbdBackup.OpenStack.Cloud;
+using RbdBackup.OpenStack.Compute;
 using RbdBackup.Worker;
 
 namespace RbdBackup.Servers;
@@ -23,6 +24,7 @@ internal sealed partial class ServerTurns(
 {
     private readonly Channel<string> _due = Channel.CreateUnbounded<string>();
     private readonly ConcurrentDictionary<string, Task> _running = new();
+    private readonly RetryRule _retries = new(limits.MaxAttempts, limits.RetryDelay, limits.Deadline);
 
     /// <summary>Asks for a server point: a wish that was answered before is none.</summary>
     public async Task AskAsync(ServerRequest request, CancellationToken cancel)
@@ -125,7 +127,7 @@ internal sealed partial class ServerTurns(
             (isDone ? done : open).Add(request);
         }
 
-        await SettleAsync(lease, done, stop);
+        await ServerRequests.SettleAsync(state, lease, done, stop);
         if (open.Count > 0)
         {
             await TryAsync(lease, server, open, stop);
@@ -143,7 +145,7 @@ internal sealed partial class ServerTurns(
         {
             var point = await reports.TellAsync(asked, async () => await MakeAsync(lease, asked, id, stop));
             Checkpoints.Pass("turn.made");
-            await SettleAsync(lease, open, stop);
+            await ServerRequests.SettleAsync(state, lease, open, stop);
             LogMade(server, point.Id, open.Count);
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.Busy)
@@ -154,18 +156,19 @@ internal sealed partial class ServerTurns(
         }
         catch (RbdBackupException e)
         {
-            var failed = open.Select(r => r.Failed(e.Message, limits.RetryDelay, time.GetUtcNow())).ToList();
-            var isFinal = e.Kind is ErrorKind.Refused or ErrorKind.Dropped; // cancelled, or the image was released meanwhile
-            var over = failed.Where(r => isFinal || r.Tries >= limits.MaxAttempts || time.GetUtcNow() - r.Created > limits.Deadline).ToList();
+            var failed = open.Select(r => r.Failed(e.Message, _retries, time.GetUtcNow())).ToList();
+            var isFinal = e.Kind is ErrorKind.Refused or ErrorKind.Dropped; // cancelled, or the server is gone, or its disk was released meanwhile
+            var over = failed.Where(r => isFinal || r.NextTry is null).ToList();
             await SaveAsync(lease, [.. failed.Except(over)], stop);
-            await SettleAsync(lease, over, stop);
+            await ServerRequests.SettleAsync(state, lease, over, stop);
             LogFailed(server, failed.Max(r => r.Tries), over.Count == failed.Count ? "it is given up" : "it is tried again", e.Message, e.Remedy);
         }
     }
 
     private async Task<ServerPoint> MakeAsync(ILease lease, ServerRequest asked, PointId id, CancellationToken stop)
     {
-        var server = await cloud.Compute.GetServerAsync(asked.Server, stop);
+        var server = await FindAsync(asked.Server, stop)
+            ?? throw new RbdBackupException(ErrorKind.Dropped, $"server {asked.Server} is gone", "Its points stay as long as their policy keeps them; there is nothing more to back up.");
         if (server.IsUnknown)
         {
             throw new RbdBackupException(ErrorKind.Unavailable, $"Nova does not know now how server {asked.Server} is", "Its cell does not answer; the backup is tried again.");
@@ -175,17 +178,20 @@ internal sealed partial class ServerTurns(
             server, backups.ConsistencyOf(null, asked.Policy), full: false, asked.Policy, services.CycleDaysOf(asked.Policy), asked.AskedBy, IProgressReporter.None, stop, (lease, id));
     }
 
-    private static Task SaveAsync(ILease lease, List<ServerRequest> requests, CancellationToken stop) =>
-        requests.Count == 0 ? Task.CompletedTask : lease.UpdateAsync(requests.ToDictionary(r => r.Key, r => r.Write()), [], stop);
-
-    private async Task SettleAsync(ILease lease, List<ServerRequest> requests, CancellationToken stop)
+    private async Task<Server?> FindAsync(string id, CancellationToken stop)
     {
-        if (requests.Count > 0)
+        try
         {
-            var records = await state.ReadAsync(lease.Name, stop);
-            await lease.UpdateAsync(ImageJobs.WithAnswered(records, requests.Select(r => r.Key)), [.. requests.Select(r => r.Key)], stop);
+            return await cloud.Compute.GetServerAsync(id, stop) is { Status: not ("DELETED" or "SOFT_DELETED") } server ? server : null;
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            return null;
         }
     }
+
+    private static Task SaveAsync(ILease lease, List<ServerRequest> requests, CancellationToken stop) =>
+        requests.Count == 0 ? Task.CompletedTask : lease.UpdateAsync(requests.ToDictionary(r => r.Key, r => r.Write()), [], stop);
 
     [LoggerMessage(4160, LogLevel.Information, "server {Server} has its point {Point}, which answers {Count} requests")]
     private partial void LogMade(string server, PointId point, int count);

@@ -6,15 +6,21 @@ internal enum SubjectKind
     Server,
     Volume,
     Snapshot,
+
+    /// <summary>An image in Glance that <c>openstack server backup create</c> made.</summary>
+    Image,
 }
 
-/// <summary>A server, volume or Cinder snapshot.</summary>
+/// <summary>A server, volume, Cinder snapshot, or image of a server.</summary>
 /// <param name="Kind">Which of them.</param>
 /// <param name="Id">Its id; a UUID in its usual form.</param>
 internal sealed record Subject(SubjectKind Kind, string Id)
 {
     /// <summary>The name of its record.</summary>
     public string Key => $"{Kind.ToString().ToLowerInvariant()}.{Id}";
+
+    /// <summary>True for what asks once, by being there; a record says that it was seen.</summary>
+    public bool AsksOnce => Kind is SubjectKind.Snapshot or SubjectKind.Image;
 
     /// <summary>Reads <see cref="Key"/>; null where it is none.</summary>
     public static Subject? OfKey(string key) =>

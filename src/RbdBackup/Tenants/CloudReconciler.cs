@@ -18,7 +18,7 @@ namespace RbdBackup.Tenants;
 /// </summary>
 internal sealed partial class CloudReconciler(
     OpenStackCloud cloud, IImageCluster cluster, IStateStore state, CoveragePlanner planner, MeaningOptions words, LiveView live, IReadOnlyList<string> serverPools, Members members, TenantRecords records,
-    TenantKeeper keeper, TimeSpan interval, TimeProvider time, ILogger log)
+    TenantKeeper keeper, ServerImages? images, TimeSpan interval, TimeProvider time, ILogger log)
 {
     private const string Begun = "begun";
     private const int Looks = 4;
@@ -109,8 +109,9 @@ internal sealed partial class CloudReconciler(
         var servers = await ListServersAsync(seen, subjects, cancel);
         var volumes = await ListVolumesAsync(seen, subjects, cancel);
         var news = await ListSnapshotsAsync(asked, cancel);
+        news.AddRange(images is null ? [] : await images.NewsAsync(null, asked, cancel));
         var failed = 0;
-        foreach (var subject in subjects.Where(s => s.Kind != SubjectKind.Snapshot))
+        foreach (var subject in subjects.Where(s => !s.AsksOnce))
         {
             try
             {

@@ -3,6 +3,7 @@ using RbdBackup.Core.Ports;
 using RbdBackup.OpenStack.BlockStorage;
 using RbdBackup.OpenStack.Cloud;
 using RbdBackup.OpenStack.Compute;
+using RbdBackup.OpenStack.Images;
 using RbdBackup.Servers;
 
 namespace RbdBackup.Tenants;
@@ -36,6 +37,9 @@ internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, IRea
 
     /// <summary>A Cinder snapshot; null where there is none.</summary>
     public Task<VolumeSnapshot?> SnapshotAsync(string id, CancellationToken cancel) => FoundAsync(() => cloud.BlockStorage.GetSnapshotAsync(id, cancel));
+
+    /// <summary>An image in Glance; null where there is none.</summary>
+    public Task<GlanceImage?> ImageAsync(string id, CancellationToken cancel) => FoundAsync(() => cloud.Images.GetAsync(id, cancel));
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(string id, CancellationToken cancel) => new DiskSearch(cluster, serverPools).ImagesAsync(id, cancel);

@@ -34,9 +34,10 @@ internal sealed partial class TenantHouse
         _status = settings.Tenants.WriteStatus ? new StatusWriter(cloud.Compute, words, members, records, time, loggers.CreateLogger<StatusWriter>()) : null;
         var keeper = new TenantKeeper(
             planner, words, settings.Policies, live, members, records, _gate, ask, askServer, id => _status?.Changed(id), time, loggers.CreateLogger<TenantKeeper>());
+        var images = settings.Tenants.ServerBackups ? new ServerImages(cloud.Images, state, time) : null;
         _reconciler = new CloudReconciler(
-            cloud, cluster, state, planner, words, live, settings.Pools.Servers, members, records, keeper, settings.Tenants.ReconcileInterval, time, loggers.CreateLogger<CloudReconciler>());
-        _intake = new TenantIntake(words, members, records, keeper, _reconciler.Wake, loggers.CreateLogger<TenantIntake>());
+            cloud, cluster, state, planner, words, live, settings.Pools.Servers, members, records, keeper, images, settings.Tenants.ReconcileInterval, time, loggers.CreateLogger<CloudReconciler>());
+        _intake = new TenantIntake(words, members, records, keeper, images, _reconciler.Wake, loggers.CreateLogger<TenantIntake>());
     }
 
     /// <summary>Handles one notification.</summary>

@@ -10,7 +10,7 @@ namespace RbdBackup.Tenants;
 /// Turns notifications into looks. About half of all messages mention a server's metadata by the way: only what differs from what is remembered is worth
 /// asking Nova or Cinder, and only what they say counts.
 /// </summary>
-internal sealed partial class TenantIntake(MeaningOptions words, Members members, TenantRecords records, TenantKeeper keeper, Action wake, ILogger log)
+internal sealed partial class TenantIntake(MeaningOptions words, Members members, TenantRecords records, TenantKeeper keeper, ServerImages? images, Action wake, ILogger log)
 {
     /// <summary>Handles one notification.</summary>
     /// <exception cref="RbdBackupException">Corrupt: no notification; it goes to the dead letters with the reason.</exception>
@@ -22,6 +22,10 @@ internal sealed partial class TenantIntake(MeaningOptions words, Members members
             if (Mention.Of(notification, words) is { } mention)
             {
                 await MentionAsync(mention, stop);
+                foreach (var image in mention.HasNewImage && images is not null ? await images.NewsAsync(mention.Id, await records.ReadAllAsync(stop), stop) : [])
+                {
+                    await keeper.LookAsync(image, stop);
+                }
             }
 
             foreach (var asked in NotificationMeaning.Of(notification, words).OfType<SnapshotBackupAsked>())

@@ -12,7 +12,7 @@ using RbdBackup.Worker;
 namespace RbdBackup.Tenants;
 
 /// <summary>
-/// Looks at one server, volume or Cinder snapshot: asks Nova and Cinder, plans, and carries the plan out. A look may be repeated at any time; one look at a
+/// Looks at one server, volume, Cinder snapshot or image of a server: asks Nova and Cinder, plans, and carries the plan out. A look may be repeated at any time; one look at a
 /// subject at a time, whichever worker does it, so that the last one to ask Nova is the last one to write.
 /// </summary>
 internal sealed partial class TenantKeeper(
@@ -26,9 +26,11 @@ internal sealed partial class TenantKeeper(
     {
         await using var lease = await records.LeaseAsync(subject, cancel);
         var record = await records.ReadAsync(subject, cancel);
-        if (subject.Kind == SubjectKind.Snapshot)
+        if (subject.AsksOnce)
         {
-            await TenantRecords.WriteAsync(lease, subject, await SnapshotAsync(subject, record, cancel), cancel);
+            var next = await (subject.Kind == SubjectKind.Snapshot ? SnapshotAsync(subject, record, cancel) : ImageAsync(subject, record, cancel));
+            Checkpoints.Pass("tenants.asked");
+            await TenantRecords.WriteAsync(lease, subject, next, cancel);
             return null;
         }
 
@@ -52,9 +54,9 @@ internal sealed partial class TenantKeeper(
             }
 
             Checkpoints.Pass("tenants.members");
-            var next = refused is null ? plan.Record : plan.Record! with { Refused = $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ssZ}: {refused}" };
-            LogChanges(subject, record, next);
-            await TenantRecords.WriteAsync(lease, subject, next, cancel);
+            var after = refused is null ? plan.Record : plan.Record! with { Refused = $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ssZ}: {refused}" };
+            LogChanges(subject, record, after);
+            await TenantRecords.WriteAsync(lease, subject, after, cancel);
             if (subject.Kind == SubjectKind.Server)
             {
                 statusChanged(subject.Id);
@@ -84,7 +86,7 @@ internal sealed partial class TenantKeeper(
             seen = seen.RefusedFor(why);
         }
 
-        seen = seen with { Disks = await ExistingAsync(seen, record, known, cloud, cancel) };
+        seen = seen with { Disks = await ExistingAsync(seen, known, cloud, all: seen.Now is not null && seen.Now != record?.Now, cancel) };
         return (seen, TenantPlanner.Plan(seen, record, known));
     }
 
@@ -152,14 +154,18 @@ internal sealed partial class TenantKeeper(
     }
 
     /// <summary>Cinder has volumes on other backends than Ceph too; those that are protected already are known to be there.</summary>
+    /// <param name="seen">What was seen.</param>
+    /// <param name="known">All disks that are or were protected.</param>
+    /// <param name="cloud">What there is.</param>
+    /// <param name="all">True where those count too that have no policy: a backup of them is asked for.</param>
+    /// <param name="cancel">Ends the wait.</param>
     private static async Task<IReadOnlyList<Disk>> ExistingAsync(
-        Survey seen, Asking? record, IReadOnlyDictionary<ImageSpec, Member> known, ICloudView cloud, CancellationToken cancel)
+        Survey seen, IReadOnlyDictionary<ImageSpec, Member> known, ICloudView cloud, bool all, CancellationToken cancel)
     {
-        var asksNow = seen.Now is not null && seen.Now != record?.Now;
         var disks = new List<Disk>();
         foreach (var disk in seen.Disks)
         {
-            var matters = disk.Kind == DiskKind.Volume && (asksNow || disk.Fate == Fate.Protected) && known.GetValueOrDefault(disk.Image)?.Policy is null;
+            var matters = disk.Kind == DiskKind.Volume && (all || disk.Fate == Fate.Protected) && known.GetValueOrDefault(disk.Image)?.Policy is null;
             disks.Add(matters && !await cloud.HasImageAsync(disk.Image, cancel) ? disk.Without($"no image {disk.Image.Name} in pool {disk.Image.Pool}") : disk);
         }
 

@@ -49,6 +49,12 @@ internal static class TenantPlanner
         return new TenantPlan(asks, changed, next, asks.Length > 0 || changed.Length > 0 || Differs(record, next));
     }
 
+    /// <summary>The wishes for a server's disks that something makes by being there once.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="by">What asks.</param>
+    public static IReadOnlyList<PlannedAsk> OnceFor(Survey server, Subject by) =>
+        [.. server.Disks.Where(d => CanBeNow(server, d)).Select(d => new PlannedAsk(d, d.Policy, DedupKey.Of(d.Image, "image", by.Id)))];
+
     private static (Disk Disk, Member Member, bool IsNew) Joined(Disk disk, Member? known)
     {
         var isNew = known?.Policy != disk.Policy;

@@ -62,6 +62,9 @@ internal sealed class WorkerHost(CommandContext context)
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), turns is null ? null : turns.AskAsync, tenants is null ? null : tenants.MayAskAsync);
         var sweeper = new Sweeper(services.Sweeps(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());
+        var usage = publisher is not null && settings.Notifications.EventsUsage
+            ? new UsageTeller(state, repository, publisher, settings.Ceph, time, Log<UsageTeller>())
+            : null;
         var fills = new FillHost(context, state, repository, events, Log<FillHost>());
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);
         await using var endpoint = await HttpEndpoint.StartAsync(settings.Http, sources, context.Loggers, stop);
@@ -88,6 +91,7 @@ internal sealed class WorkerHost(CommandContext context)
                 scheduler.RunAsync,
                 .. servers is null || turns is null ? [] : (Func<CancellationToken, Task>[])[servers.Holds.RunAsync, turns.LookAsync, turns.RunAsync],
                 sweeper.RunAsync,
+                .. usage is null ? [] : (Func<CancellationToken, Task>[])[usage.RunAsync],
                 t => WatchCatalogueAsync(repository, metrics, tenants, t),
             ],
             stop);

@@ -75,13 +75,7 @@ public sealed class GoldenRotationTests
 
     private static void Hold(string file, string text)
     {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "RbdBackup.sln")))
-        {
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"no RbdBackup.sln above {AppContext.BaseDirectory}");
-        }
-
-        var path = Path.Combine(folder, file);
+        var path = TopFolder.Of(file);
         if (Environment.GetEnvironmentVariable("RBDBACKUP_GOLDEN") == "write")
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);

@@ -16,7 +16,7 @@ public sealed class VectorTests
     private static readonly byte[] Master = Bytes(32), AttemptKey = Bytes(96), DataKey = Bytes(128);
 
     // Each line of the table: its name in backticks, then the value in backticks.
-    private static readonly Dictionary<string, string> Vectors = File.ReadLines(Path.Combine(Root(), "docs", "FORMAT.md"))
+    private static readonly Dictionary<string, string> Vectors = File.ReadLines(TopFolder.Of("docs/FORMAT.md"))
         .SkipWhile(l => !l.StartsWith("### Test vectors", StringComparison.Ordinal)).TakeWhile(l => !l.StartsWith("## ", StringComparison.Ordinal))
         .Select(l => l.Split('|')).Where(c => c.Length == 4 && c[2].Contains('`', StringComparison.Ordinal))
         .ToDictionary(c => c[1].Trim(), c => c[2].Trim(' ', '`'));
@@ -114,15 +114,4 @@ public sealed class VectorTests
     public void Lengths_that_no_object_has_are_none(long stored) => Assert.Null(SealedBlocks.PlainLength(stored));
 
     private static byte[] Bytes(int first) => [.. Enumerable.Range(first, 32).Select(n => (byte)n)];
-
-    private static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "RbdBackup.sln")))
-        {
-            folder = Path.GetDirectoryName(folder)!;
-        }
-
-        return folder;
-    }
 }

@@ -42,15 +42,9 @@ public sealed class StalledGuestTests(Mini mini) : IClassFixture<Mini>
     /// <summary>The C program that holds the image's lock and writes to it all the time; it says so for each write.</summary>
     private static async Task<Process> StartGuestAsync(TestImage image)
     {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "RbdBackup.sln")))
-        {
-            root = root.Parent!;
-        }
-
-        await Tool.RunAsync("make", "--silent", "-C", root.FullName, "native");
+        await Tool.RunAsync("make", "--silent", "-C", TopFolder.Path, "native");
         string[] arguments = [Mini.RestoreUser, image.Spec.Pool, image.Spec.Name];
-        var start = new ProcessStartInfo(Path.Combine(root.FullName, ".build/native/lock_holder"), arguments)
+        var start = new ProcessStartInfo(TopFolder.Of(".build/native/lock_holder"), arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

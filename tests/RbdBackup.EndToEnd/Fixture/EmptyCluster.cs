@@ -48,9 +48,7 @@ public sealed class EmptyCluster : IAsyncDisposable
     private Task<string> SignalAsync(string signal) => Tool.BashAsync(
         "for p in $(grep -lzE \"^MINI_DAEMON=$1:(mon|mgr|osd)$\" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3); do kill -$2 $p; done", _home, signal);
 
-    private static string Script { get; } = Path.Combine(TopFolder(AppContext.BaseDirectory), "devstack/mini/mini");
-
-    private static string TopFolder(string below) => File.Exists(Path.Combine(below, "RbdBackup.sln")) ? below : TopFolder(Path.GetDirectoryName(below)!);
+    private static string Script { get; } = TopFolder.Of("devstack/mini/mini");
 
     private Task<string> MiniAsync(params string[] arguments) => Tool.RunAsync("env", [$"MINI_HOME={_home}", Script, .. arguments]);
 }

@@ -160,13 +160,7 @@ public sealed class AttackTests(TenantScene scene, AttackScene attack) : IClassF
 
     private byte[] OfVersionedServer(string policy)
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "RbdBackup.sln")))
-        {
-            folder = folder.Parent!;
-        }
-
-        var file = Path.Combine(folder.FullName, "tests/RbdBackup.OpenStack.Tests/Captures", Versioned);
+        var file = Path.Combine(TopFolder.Path, "tests/RbdBackup.OpenStack.Tests/Captures", Versioned);
         var envelope = JsonNode.Parse(JsonNode.Parse(File.ReadAllText(file))!["body"]!.GetValue<string>())!;
         var message = JsonNode.Parse(envelope["oslo.message"]!.GetValue<string>())!;
         var data = message["payload"]!["nova_object.data"]!;

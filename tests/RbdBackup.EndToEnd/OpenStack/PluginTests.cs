@@ -10,9 +10,7 @@ public sealed class PluginTests
     public async Task Every_phase_of_the_plugin_does_its_part_twice_and_nothing_is_left()
     {
         var command = Path.ChangeExtension(typeof(RbdBackupCommandLine).Assembly.Location, null);
-        var output = await Tool.RunAsync("env", $"RBDBACKUP_BIN={command}", Path.Combine(TopFolder(AppContext.BaseDirectory), "devstack/check-plugin"));
+        var output = await Tool.RunAsync("env", $"RBDBACKUP_BIN={command}", TopFolder.Of("devstack/check-plugin"));
         Assert.EndsWith("done", output.TrimEnd(), StringComparison.Ordinal);
     }
-
-    private static string TopFolder(string below) => File.Exists(Path.Combine(below, "RbdBackup.sln")) ? below : TopFolder(Path.GetDirectoryName(below)!);
 }

@@ -2,6 +2,8 @@ using System.Text;
 using System.Text.Json;
 using RbdBackup.Ceph;
 using RbdBackup.Core.Jobs;
+using RbdBackup.Core.Requests;
+using RbdBackup.Core.Servers;
 using RbdBackup.EndToEnd.Worker;
 
 namespace RbdBackup.EndToEnd.OpenStack;
@@ -115,6 +117,27 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
         await scene.SetAsync($"{Prefix}_now", "1");
         await using var next = await WorkerProcess.StartAsync(sandbox);
         await HasAsync(sandbox, next, 1);
+    }
+
+    [Fact]
+    public async Task A_wish_for_a_server_that_is_gone_ends_at_once()
+    {
+        var server = Guid.NewGuid().ToString();
+        var wish = new ServerRequest
+        {
+            DedupKey = DedupKey.OfServer(server, "test", "1"),
+            Server = server,
+            Policy = "daily",
+            AskedBy = new AskedBy(AskedSource.Schedule),
+            Created = DateTimeOffset.UtcNow,
+        };
+        await using var state = new RadosStateStore(mini.Admin, "rbdbackup", _name);
+        await state.WriteUnleasedAsync(StateKeys.Server(server), wish.Key, wish.Write(), default);
+        using var sandbox = new Sandbox(Settings(listens: false));
+        await using var worker = await WorkerProcess.StartAsync(sandbox);
+        await WorkerProcess.UntilAsync("its end", () => Task.FromResult(worker.Says($"try 1, and it is given up: server {server} is gone") == 1), worker);
+        await SettledAsync(worker);
+        Assert.Empty((await sandbox.DoAsync("jobs")).EnumerateArray());
     }
 
     private string[] Settings(bool listens, params string[] more) => TenantScene.Settings(_name, listens, ["policy:daily.consistency=paused", .. more]);

@@ -132,11 +132,14 @@ public sealed class TenantScene : IAsyncLifetime
         (await WorkerProcess.PointsAsync(sandbox)).Count(p => p.GetProperty("image").GetString() == image);
 
     /// <summary>OpenStack's own command, as tenant A types it.</summary>
-    public static Task<string> CliAsync(params string[] arguments) => Tool.RunAsync(
+    public static Task<string> CliAsync(params string[] arguments) => CliOfAsync("A", arguments);
+
+    /// <summary>The same as another tenant types it.</summary>
+    public static Task<string> CliOfAsync(string tenant, params string[] arguments) => Tool.RunAsync(
         "openstack",
         [
-            "--os-auth-url", Tenant.AuthUrl, "--os-username", Mini.Setting("RBDBACKUP_TEST_TENANT_A_USER"), "--os-password", Mini.Setting("RBDBACKUP_TEST_TENANT_A_PASSWORD"),
-            "--os-project-name", Mini.Setting("RBDBACKUP_TEST_TENANT_A_PROJECT"), .. arguments,
+            "--os-auth-url", Tenant.AuthUrl, "--os-username", Mini.Setting($"RBDBACKUP_TEST_TENANT_{tenant}_USER"), "--os-password", Mini.Setting($"RBDBACKUP_TEST_TENANT_{tenant}_PASSWORD"),
+            "--os-project-name", Mini.Setting($"RBDBACKUP_TEST_TENANT_{tenant}_PROJECT"), .. arguments,
         ]);
 
     private static Task WhenNovaTakesItAsync(Func<Task> change) => Tenant.UntilAsync("Nova takes metadata", async () =>

@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-using RabbitMQ.Client;
 using RbdBackup.EndToEnd.Worker;
 using RbdBackup.OpenStack.BlockStorage;
 
@@ -73,11 +71,7 @@ public sealed class VolumeFillTests(Mini mini) : IClassFixture<Mini>
     public async Task A_notification_is_enough_and_two_workers_fill_it_once()
     {
         await using var scene = await BeginAsync("1d");
-        await using var connection = await new ConnectionFactory { Uri = new Uri(Mini.AmqpUrl) }.CreateConnectionAsync();
-        await using var channel = await connection.CreateChannelAsync();
-        await channel.ExchangeDeclareAsync($"{_name}.events", ExchangeType.Topic, durable: false);
-        var queue = (await channel.QueueDeclareAsync()).QueueName;
-        await channel.QueueBindAsync(queue, $"{_name}.events", "notifications.*");
+        await using var events = await EventQueue.OpenAsync(_name);
         var mine = await scene.VolumeAsync(seed: 1);
         var (content, point) = (await scene.ReadAsync(mine.Id), await scene.BackupAsync(mine.Id));
         await using var one = await WorkerProcess.StartAsync(scene.Sandbox);
@@ -93,19 +87,10 @@ public sealed class VolumeFillTests(Mini mini) : IClassFixture<Mini>
         await scene.IsCleanAsync(asked.Id);
         Assert.Equal(content, await scene.ReadAsync(asked.Id));
         Assert.Equal(1, new[] { one, two }.Sum(w => w.Count($"volume {asked.Id} of project")));
-        var events = new List<string>();
-        await WorkerProcess.UntilAsync($"the restore's events, of {string.Join(", ", events)}", async () =>
-        {
-            if (await channel.BasicGetAsync(queue, autoAck: true) is { } message)
-            {
-                var told = JsonNode.Parse(JsonNode.Parse(message.Body.Span)!["oslo.message"]!.GetValue<string>())!;
-                events.Add($"{told["event_type"]} {told["payload"]!["volume_id"]}");
-            }
-
-            return events.Count(e => e.StartsWith("rbdbackup.restore.", StringComparison.Ordinal)) == 2;
-        }, one);
-        Assert.Equal([$"rbdbackup.restore.start {asked.Id}", $"rbdbackup.restore.end {asked.Id}"], events.Where(e => e.StartsWith("rbdbackup.restore.", StringComparison.Ordinal)));
-        await channel.ExchangeDeleteAsync($"{_name}.events");
+        IEnumerable<string> told = [];
+        await WorkerProcess.UntilAsync(
+            "the restore's events", async () => (told = (await events.TypesAsync(0, "volume_id")).Where(e => e.StartsWith("restore.", StringComparison.Ordinal))).Count() == 2, one);
+        Assert.Equal([$"restore.start {asked.Id}", $"restore.end {asked.Id}"], told);
     }
 
     [Theory]

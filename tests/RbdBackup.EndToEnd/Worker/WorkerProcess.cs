@@ -95,13 +95,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
     /// <summary>A captured message, with a text in it replaced and its payload changed.</summary>
     public static byte[] Message(string capture, string from, string to, Action<JsonNode>? change = null)
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "RbdBackup.sln")))
-        {
-            folder = folder.Parent!;
-        }
-
-        var file = Path.Combine(folder.FullName, "tests/RbdBackup.OpenStack.Tests/Captures", capture);
+        var file = Path.Combine(TopFolder.Path, "tests/RbdBackup.OpenStack.Tests/Captures", capture);
         var envelope = JsonNode.Parse(JsonNode.Parse(File.ReadAllText(file))!["body"]!.GetValue<string>())!;
         var message = JsonNode.Parse(envelope["oslo.message"]!.GetValue<string>())!;
         var old = message["payload"]![from]!.GetValue<string>();

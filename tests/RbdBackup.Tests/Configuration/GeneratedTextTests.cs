@@ -36,7 +36,7 @@ public sealed class GeneratedTextTests : IDisposable
     {
         var writer = new StringWriter { NewLine = "\n" };
         ReferenceWriter.Write(writer);
-        var documented = File.ReadAllText(Path.Combine(RepositoryRoot(), "docs", "configuration.md"));
+        var documented = File.ReadAllText(TopFolder.Of("docs/configuration.md"));
         Assert.True(
             documented.TrimEnd().EndsWith(writer.ToString().TrimEnd(), StringComparison.Ordinal),
             "docs/configuration.md does not end with what 'rbdbackup config reference' prints");
@@ -50,15 +50,4 @@ public sealed class GeneratedTextTests : IDisposable
     }
 
     private static string Json(RbdBackupSettings settings) => JsonSerializer.Serialize(settings);
-
-    private static string RepositoryRoot()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "RbdBackup.sln")))
-        {
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"no RbdBackup.sln above {AppContext.BaseDirectory}");
-        }
-
-        return folder;
-    }
 }

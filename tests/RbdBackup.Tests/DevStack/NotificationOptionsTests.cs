@@ -98,7 +98,7 @@ public sealed class NotificationOptionsTests : IDisposable
     /// <summary>Runs the script; the file's text after it.</summary>
     private static string Run(string what, string service, string file, params string[] rest)
     {
-        var script = Path.Combine(TopFolder(AppContext.BaseDirectory), "devstack/notification_options.py");
+        var script = TopFolder.Of("devstack/notification_options.py");
         var start = new ProcessStartInfo("python3", [script, what, service, file, .. rest]) { RedirectStandardInput = true, RedirectStandardError = true };
         using var process = Process.Start(start)!;
         process.StandardInput.Write(Url + "\n");
@@ -108,6 +108,4 @@ public sealed class NotificationOptionsTests : IDisposable
         Assert.True(process.ExitCode == 0, error);
         return File.ReadAllText(file);
     }
-
-    private static string TopFolder(string below) => File.Exists(Path.Combine(below, "RbdBackup.sln")) ? below : TopFolder(Path.GetDirectoryName(below)!);
 }

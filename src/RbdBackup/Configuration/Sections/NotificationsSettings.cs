@@ -35,6 +35,11 @@ public sealed record NotificationsSettings
             + "rbdbackup.restore.start, .end, .error, at the first broker.")]
     public required bool Events { get; init; }
 
+    [Option(
+        "true",
+        "Whether workers tell once a day, after midnight UTC, what each disk has in the repository, for charging: rbdbackup.backup.exists. Only with events.")]
+    public required bool EventsUsage { get; init; }
+
     [Option("rbdbackup", "The topic exchange of our own events; made as oslo.messaging would where it is missing.")]
     public required string EventsExchange { get; init; }
 

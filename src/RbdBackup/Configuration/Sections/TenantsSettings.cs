@@ -23,6 +23,12 @@ public sealed record TenantsSettings
     [Option("false", "Tell each server that asks for backups how they went, in its metadata: backup_status.")]
     public required bool WriteStatus { get; init; }
 
+    [Option(
+        "false",
+        "Take 'openstack server backup create' for a wish for a backup of ours, too: each image that Nova makes by it asks once for a backup of its server's disks. "
+            + "Glance is asked for these images.")]
+    public required bool ServerBackups { get; init; }
+
     [Option(null, "The tag that a project must have in Keystone to ask for backups (openstack project set --tag TAG PROJECT). Without it every project may.")]
     public required string? ProjectTag { get; init; }
 
