@@ -66,7 +66,7 @@ public sealed class MissedReleaseTests(Mini mini) : IClassFixture<Mini>
         await ReleaseTests.UnshelveAsync(world, server);
         await new Guest(server.Id).UpAsync();
         Assert.Equal("after\n", await new Guest(server.Id).RunAsync("cat /mnt/vda/mark"));
-        Assert.Equal("increment", await world.BackupAsync(disk));
+        await world.BackupAsync(disk, "increment");
 
         var large = (await world.Tenant.Cloud.Compute.ListFlavorsAsync(default).SingleAsync(f => f.Name == "mini.large")).Id;
         foreach (var end in new[] { "revertResize", "confirmResize" })
@@ -74,7 +74,7 @@ public sealed class MissedReleaseTests(Mini mini) : IClassFixture<Mini>
             await ReleaseTests.ResizeAsync(world, server, large);
             await world.Actions.ServerAsync(server.Id, end);
             await world.Tenant.UntilAsync(server.Id, "ACTIVE");
-            Assert.Equal("increment", await world.BackupAsync(disk));
+            await world.BackupAsync(disk, "increment");
             var info = (await world.FindAsync(disk))!;
             Assert.Equal((imageId, 1), (info.ImageId, info.Snapshots.Count));
         }

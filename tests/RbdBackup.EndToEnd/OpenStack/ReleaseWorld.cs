@@ -96,13 +96,13 @@ internal sealed class ReleaseWorld : IAsyncDisposable
 
     /// <summary>A point of an image, made now, that holds what the image held then.</summary>
     /// <param name="image">The image.</param>
+    /// <param name="kind">What it must be: full or increment; null for either.</param>
     /// <param name="command">How it is asked for; as an image by default.</param>
-    /// <returns>Its kind.</returns>
-    public async Task<string> BackupAsync(ImageSpec image, params string[] command)
+    public async Task BackupAsync(ImageSpec image, string? kind = null, params string[] command)
     {
         var point = await Sandbox.DoAsync(["backup", .. command.Length > 0 ? command : ["image", image.ToString()]]);
+        Assert.True((kind ?? point.GetProperty("kind").GetString()) == point.GetProperty("kind").GetString(), $"not a point of kind {kind}: {point}");
         await AssertRightAsync(image, point);
-        return point.GetProperty("kind").GetString()!;
     }
 
     /// <summary>Makes a point of each of a server's disks, whose snapshots then stay as bases; the disks, each with its image's id.</summary>

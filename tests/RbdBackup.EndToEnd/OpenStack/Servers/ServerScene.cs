@@ -70,10 +70,14 @@ public sealed class ServerScene : IAsyncLifetime
                 n=$((n + 1))
                 for d in vda vdb; do printf '%016d' $n | dd of=/mnt/$d/counter bs=16 conv=notrunc,fsync 2>/dev/null; done
             done
+            rm /tmp/counting
             """;
-        await Guest.RunAsync($"rm -f /tmp/stop; cat >/tmp/count <<'END'\n{loop}\nEND\nsync; sh /tmp/count </dev/null >/dev/null 2>&1 &");
+        await Guest.RunAsync($"rm -f /tmp/stop; touch /tmp/counting; cat >/tmp/count <<'END'\n{loop}\nEND\nsync; sh /tmp/count </dev/null >/dev/null 2>&1 &");
         await Tenant.UntilAsync("the guest counts", async () => (await Guest.RunAsync("cat /mnt/vdb/counter 2>/dev/null || true")).Length == 16);
     }
+
+    /// <summary>The guest counts no more, and has written what it counted.</summary>
+    public Task StopCountingAsync() => Guest.RunAsync("touch /tmp/stop; while [ -e /tmp/counting ]; do sleep 0.2; done; sync");
 
     /// <summary>A repository and state of a test's own, logged in as the worker is.</summary>
     public static Sandbox Sandbox(params string[] more) => new(
