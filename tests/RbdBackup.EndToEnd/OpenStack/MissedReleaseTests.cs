@@ -1,6 +1,7 @@
 using System.Text.Json;
 using RbdBackup.Core.Model;
 using RbdBackup.EndToEnd.Worker;
+using RbdBackup.OpenStack.Compute;
 
 namespace RbdBackup.EndToEnd.OpenStack;
 
@@ -9,18 +10,20 @@ namespace RbdBackup.EndToEnd.OpenStack;
 public sealed class MissedReleaseTests(Mini mini) : IClassFixture<Mini>
 {
     [Fact]
-    public async Task A_sweep_finds_the_orphan_of_a_deleted_server_and_the_old_disk_of_a_rebuilt_one()
+    public async Task A_sweep_finds_the_orphan_of_a_deleted_server_and_the_old_disk_of_a_rebuilt_one_and_all_else_goes_on()
     {
         await using var world = await ReleaseWorld.StartAsync(mini, "sweep.interval=1s");
         var deleted = await world.Tenant.BootAsync(name: "release-3");
         var rebuilt = await world.Tenant.BootAsync(name: "release-4");
-        await world.ProtectAsync(deleted, disks: 1);
+        await new Guest(deleted.Id).UpAsync();
+        await new Guest(deleted.Id).RunAsync("echo before >/mnt/vda/mark; sync");
+        var orphaned = await world.ProtectAsync(deleted, disks: 1);
         var before = await world.ProtectAsync(rebuilt, disks: 1);
         var (orphan, old) = (new ImageSpec("vms", $"{deleted.Id}_disk"), new ImageSpec("vms", $"{rebuilt.Id}_disk"));
-        await world.StopWorkerAsync();
-        await world.LoseMessagesAsync();
-        await world.Tenant.Cloud.Compute.DeleteServerAsync(deleted.Id, default);
+        await world.LeaveAsync(WorkerState.Dead);
         await world.Actions.ServerAsync(rebuilt.Id, "rebuild", await ReleaseTests.ImageOfAsync(world, rebuilt));
+        await IsShelvedAndResizedAsync(world, deleted, orphaned[orphan]);
+        await world.Tenant.Cloud.Compute.DeleteServerAsync(deleted.Id, default);
         await Tenant.UntilAsync("Nova gave up removing the disk", () => Tenant.IsGoneAsync(() => world.Tenant.Cloud.Compute.GetServerAsync(deleted.Id, default)));
         await world.Tenant.UntilAsync(rebuilt.Id, "ACTIVE");
         Assert.Equal(before[old], (await world.FindAsync(old))!.ImageId);
@@ -51,6 +54,32 @@ public sealed class MissedReleaseTests(Mini mini) : IClassFixture<Mini>
         // The worker sweeps too, one at a time: a dry run needs no turn.
         Assert.DoesNotContain(old.ToString(), OldDisks(await SweepAsync(world, "--dry-run")));
         await mini.Admin.TrashRemoveAsync("vms", "", left.ImageId, default);
+    }
+
+    /// <summary>Nova does not get rid of the disk when it shelves the server, so the server gets that very disk back, as it was. To resize, Nova removes none.</summary>
+    private static async Task IsShelvedAndResizedAsync(ReleaseWorld world, Server server, string imageId)
+    {
+        var disk = new ImageSpec("vms", $"{server.Id}_disk");
+        await new Guest(server.Id).RunAsync("echo after >/mnt/vda/mark; sync");
+        await world.Actions.ServerAsync(server.Id, "shelve");
+        await world.Tenant.UntilAsync(server.Id, "SHELVED_OFFLOADED");
+        await ReleaseTests.UnshelveAsync(world, server);
+        await new Guest(server.Id).UpAsync();
+        Assert.Equal("after\n", await new Guest(server.Id).RunAsync("cat /mnt/vda/mark"));
+
+        // Nova flattens the disk of a server that is unshelved, since it deletes the image that it made of it.
+        await world.BackupAsync(disk, "full");
+
+        var large = (await world.Tenant.Cloud.Compute.ListFlavorsAsync(default).SingleAsync(f => f.Name == "mini.large")).Id;
+        foreach (var end in new[] { "revertResize", "confirmResize" })
+        {
+            await ReleaseTests.ResizeAsync(world, server, large);
+            await world.Actions.ServerAsync(server.Id, end);
+            await world.Tenant.UntilAsync(server.Id, "ACTIVE");
+            await world.BackupAsync(disk, "increment");
+            var info = (await world.FindAsync(disk))!;
+            Assert.Equal((imageId, 1), (info.ImageId, info.Snapshots.Count));
+        }
     }
 
     private static async Task<JsonElement> SweepAsync(ReleaseWorld world, params string[] options)

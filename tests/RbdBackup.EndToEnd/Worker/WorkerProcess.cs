@@ -122,12 +122,19 @@ internal sealed class WorkerProcess : IAsyncDisposable
             .Sum(l => double.Parse(l[(l.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
     }
 
+    /// <summary>It stands still, as on a host that swaps or is cut off: its queues fill, and the broker does not notice at first.</summary>
+    public Task StallAsync() => Tool.RunAsync("kill", "-STOP", $"{_process.Id}");
+
+    /// <summary>It goes on where it stood still.</summary>
+    public Task WakeAsync() => Tool.RunAsync("kill", "-CONT", $"{_process.Id}");
+
     /// <summary>Stops it in order; it must end by itself.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)
         {
             await Tool.RunAsync("kill", "-TERM", $"{_process.Id}");
+            await Tool.RunAsync("kill", "-CONT", $"{_process.Id}");
             using var patience = new CancellationTokenSource(Patience);
             await _process.WaitForExitAsync(patience.Token);
         }

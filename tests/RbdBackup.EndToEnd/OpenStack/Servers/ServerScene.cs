@@ -61,19 +61,23 @@ public sealed class ServerScene : IAsyncLifetime
         await CountAsync();
     }
 
-    /// <summary>The guest counts: first on the root disk, then on the volume, in place and synced.</summary>
+    /// <summary>The guest counts: first on the root disk, then on the volume, in place and synced, and as fast as it can: it starts no process for it.</summary>
     public async Task CountAsync()
     {
         const string loop = """
             n=0
             while [ ! -e /tmp/stop ]; do
                 n=$((n + 1))
-                for d in vda vdb; do printf '%016d' $n | dd of=/mnt/$d/counter bs=16 conv=notrunc,fsync 2>/dev/null; done
+                for d in vda vdb; do printf '%016d' $n 1<>/mnt/$d/counter; done
             done
+            rm /tmp/counting
             """;
-        await Guest.RunAsync($"rm -f /tmp/stop; cat >/tmp/count <<'END'\n{loop}\nEND\nsync; sh /tmp/count </dev/null >/dev/null 2>&1 &");
+        await Guest.RunAsync($"rm -f /tmp/stop; touch /tmp/counting; for d in vda vdb; do mount -o remount,sync /mnt/$d; done; cat >/tmp/count <<'END'\n{loop}\nEND\nsync; sh /tmp/count </dev/null >/dev/null 2>&1 &");
         await Tenant.UntilAsync("the guest counts", async () => (await Guest.RunAsync("cat /mnt/vdb/counter 2>/dev/null || true")).Length == 16);
     }
+
+    /// <summary>The guest counts no more, and has written what it counted.</summary>
+    public Task StopCountingAsync() => Guest.RunAsync("touch /tmp/stop; while [ -e /tmp/counting ]; do sleep 0.2; done; sync");
 
     /// <summary>A repository and state of a test's own, logged in as the worker is.</summary>
     public static Sandbox Sandbox(params string[] more) => new(
