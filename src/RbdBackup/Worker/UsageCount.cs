@@ -35,7 +35,7 @@ internal sealed record UsageDay(DateTimeOffset Beginning)
 internal sealed record UsageEvent(Guid Id, JsonObject Payload);
 
 /// <summary>Counts what disks have in the repository at the end of a day, by the project that asked for it. Pure.</summary>
-internal sealed class UsageCount(UsageDay day, CephSettings ceph)
+internal sealed class UsageCount(UsageDay day, DiskPools pools)
 {
     private readonly Dictionary<(string Disk, string? Project), Usage> _usage = [];
 
@@ -61,8 +61,8 @@ internal sealed class UsageCount(UsageDay day, CephSettings ceph)
         ["audit_period_beginning"] = Text(day.Beginning),
         ["audit_period_ending"] = Text(day.Ending),
         ["image"] = newest.Image.ToString(),
-        ["server_id"] = DiskNames.ServerOf(ceph, newest.Image),
-        ["volume_id"] = DiskNames.VolumeOf(ceph, newest.Image),
+        ["server_id"] = DiskNames.ServerOf(pools, newest.Image),
+        ["volume_id"] = DiskNames.VolumeOf(pools, newest.Image),
         ["project_id"] = project,
         ["policy"] = newest.Policy,
         ["points"] = usage.Points,

@@ -15,7 +15,7 @@ namespace RbdBackup.Worker;
 /// when the broker has all of it. A worker that dies before tells again, by the same ids.
 /// </summary>
 internal sealed partial class UsageTeller(
-    IStateStore state, PointRepository repository, EventPublisher publisher, CephSettings ceph, TimeProvider time, ILogger log)
+    IStateStore state, PointRepository repository, EventPublisher publisher, DiskPools pools, TimeProvider time, ILogger log)
 {
     private const string UpTo = "up_to";
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
@@ -61,7 +61,7 @@ internal sealed partial class UsageTeller(
         }
 
         using var held = CancellationTokenSource.CreateLinkedTokenSource(stop, lease.Lost);
-        var count = new UsageCount(day, ceph);
+        var count = new UsageCount(day, pools);
         await foreach (var (point, _, _) in new Catalogue(repository).ReadAsync(e => LogDamaged(e.Message), held.Token))
         {
             count.Add(point);

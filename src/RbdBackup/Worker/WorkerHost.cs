@@ -63,7 +63,7 @@ internal sealed class WorkerHost(CommandContext context)
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), turns is null ? null : turns.AskAsync, tenants is null ? null : tenants.MayAskAsync);
         var sweeper = new Sweeper(services.Sweeps(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());
         var usage = publisher is not null && settings.Notifications.EventsUsage
-            ? new UsageTeller(state, repository, publisher, settings.Ceph, time, Log<UsageTeller>())
+            ? new UsageTeller(state, repository, publisher, settings.Pools, time, Log<UsageTeller>())
             : null;
         var fills = new FillHost(context, state, repository, events, Log<FillHost>());
         var sources = new HttpSources(new HealthChecks(time), Ready(repository, state, queue, listeners), exporter);

@@ -60,7 +60,7 @@ public sealed class UsageCountTests
 
     private static List<UsageEvent> Count(IEnumerable<Manifest> points)
     {
-        var count = new UsageCount(Day, ConfigurationLoader.Load(ConfigurationSources.Nothing).Settings.Ceph);
+        var count = new UsageCount(Day, ConfigurationLoader.Load(ConfigurationSources.Nothing).Settings.Pools);
         foreach (var point in points)
         {
             count.Add(point);
