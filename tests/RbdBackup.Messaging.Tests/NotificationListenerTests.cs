@@ -69,7 +69,8 @@ public class NotificationListenerTests
     public async Task WhatCantBeReadIsOneDeadLetterWithItsReason()
     {
         await using var broker = await TestBroker.StartAsync();
-        await using var running = await StartAsync(broker, Unreadable, Unreadable);
+        var released = new TaskCompletionSource<bool>();
+        await using var running = await StartAsync(broker, Unreadable, UnreadableToo);
         await broker.NotifyAsync(broker.Nova, Key, "garbage");
         var dead = await broker.TakeAsync(broker.Options.DeadQueue);
         Assert.Equal("garbage", Encoding.UTF8.GetString(dead.Body.Span));
@@ -77,10 +78,17 @@ public class NotificationListenerTests
         Assert.Equal(broker.Options.NotificationQueue, TestBroker.Header(dead, DeadLetterHeaders.Queue));
         Assert.Equal(broker.Nova, TestBroker.Header(dead, DeadLetterHeaders.Exchange));
         Assert.Equal(Key, TestBroker.Header(dead, DeadLetterHeaders.RoutingKey));
+        await released.Task.Within();
         await running.StopAsync();
         Assert.Equal(0u, await broker.CountAsync(broker.Options.DeadQueue));
         Assert.Equal(0u, await broker.CountAsync(broker.Options.NotificationQueue));
         Assert.Equal(0u, await broker.CountAsync(broker.Options.ReleaseQueue));
+
+        Task UnreadableToo(NotificationDelivery n, CancellationToken stop)
+        {
+            released.TrySetResult(true);
+            return Unreadable(n, stop);
+        }
 
         static Task Unreadable(NotificationDelivery n, CancellationToken stop) =>
             throw new RbdBackupException(ErrorKind.Corrupt, "Not a notification: it is garbage,\ntruly");
