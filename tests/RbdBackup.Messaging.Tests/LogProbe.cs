@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 
@@ -8,8 +9,10 @@ internal sealed class LogProbe : ILogger
 {
     private readonly Channel<(int Id, string Text)> lines = Channel.CreateUnbounded<(int, string)>();
 
-    /// <summary>All that was logged, for what must not be in it.</summary>
-    public List<string> All { get; } = [];
+    private readonly ConcurrentQueue<string> all = new();
+
+    /// <summary>All that was logged so far, for what must not be in it.</summary>
+    public IReadOnlyList<string> All => [.. all];
 
     /// <summary>Waits for the next line with an event id, and passes over others.</summary>
     public async Task<string> NextAsync(int id)
@@ -32,11 +35,7 @@ internal sealed class LogProbe : ILogger
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         var text = $"{formatter(state, exception)} {exception}";
-        lock (All)
-        {
-            All.Add(text);
-        }
-
+        all.Enqueue(text);
         lines.Writer.TryWrite((eventId.Id, text));
     }
 }
