@@ -58,7 +58,7 @@ internal sealed partial class Scheduler(
         var now = time.GetUtcNow();
         var records = await state.ReadAsync(lease.Name, stop);
         var last = LastOf(records, UpTo, now);
-        var done = new HashSet<string> { UpTo };
+        var done = new Dictionary<string, DateTimeOffset> { [UpTo] = now };
         var rule = new ScheduleRule(policy.At, policy.Jitter, [.. policy.Days]);
         var asked = 0;
         var members = await new Members(state).ReadAsync(stop);
@@ -78,18 +78,17 @@ internal sealed partial class Scheduler(
             {
                 var images = (await ImagesAsync(name, policy, members, cluster, stop)).Where(i => !together.Contains(i.Key));
                 asked += await AskAsync(name, images, image => SchedulePlanner.LastTurn(rule, image, LastOf(records, record, last), now, TimeZoneInfo.Local), now, stop);
-                done.Add(record);
+                done[record] = now;
             }
             catch (RbdBackupException e) when (settings.Clusters.Count > 0)
             {
-                // Its turns come when it can be asked; those of other clusters have come.
+                // Its turns come when it can be asked; those of other clusters have come. One without a record would take the default one's, which goes on.
                 LogFailed(name, e.Message);
-                done.Remove(record);
+                done[record] = LastOf(records, record, last);
             }
         }
 
-        var upTo = Encoding.ASCII.GetBytes(now.ToString("O"));
-        await lease.UpdateAsync(done.ToDictionary(r => r, _ => upTo), [], stop);
+        await lease.UpdateAsync(done.ToDictionary(r => r.Key, r => Encoding.ASCII.GetBytes(r.Value.ToString("O"))), [], stop);
         return asked;
     }
 

@@ -109,15 +109,17 @@ public sealed class ClusterTests(SecondCluster clusters) : IClassFixture<SecondC
         await ReleasedAsync(server, there, worker);
     }
 
-    [Fact]
-    public async Task The_turns_of_a_cluster_that_is_down_come_when_it_is_back()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_turns_of_a_cluster_that_is_down_come_when_it_is_back(bool wasReached)
     {
         await using var here = await clusters.Mini.CreateAsync(Size);
-        await using var there = await clusters.CreateAsync(Size);
-        string[] own = [$"ceph.user={Mini.WorkerUser}", $"ceph.state_namespace={_name}", $"policy:daily.image={here}, {there}", "policy:daily.jitter=0s"];
+        await using var there = await clusters.CreateAsync(Size, $"{Guid.NewGuid()}_disk");
+        string[] own = [$"ceph.user={Mini.WorkerUser}", $"ceph.state_namespace={_name}", $"policy:daily.image={here}", $"policy:daily.pool={SecondCluster.Name}:vms", "policy:daily.jitter=0s"];
         using var sandbox = clusters.NewSandbox(own);
         using var broken = new Sandbox([.. own, $"ceph:{SecondCluster.Name}.conf={sandbox.Folder}/none.conf", $"store.url=file://{sandbox.StoreFolder}"]);
-        await sandbox.DoAsync("schedule", "--once");
+        Assert.Equal(wasReached ? 0 : (int)ErrorKind.Unavailable, (await (wasReached ? sandbox : broken).RunAsync("schedule", "--once")).ExitCode);
         (broken.Ahead, sandbox.Ahead) = (TimeSpan.FromHours(25), TimeSpan.FromHours(25.1));
         Assert.Equal((int)ErrorKind.Unavailable, (await broken.RunAsync("schedule", "--once")).ExitCode);
         Assert.Equal(here.ToString(), Assert.Single(await WorkerProcess.PointsAsync(sandbox)).GetProperty("image").GetString());
