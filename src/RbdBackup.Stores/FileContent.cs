@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -18,9 +19,15 @@ internal sealed class FileContent : IDisposable
 
     private const int WriteAtOnce = 2 << 20;
 
+    /// <summary>
+    /// Buffers that are used again: the framework's pool keeps one for the thread that gave it back, and a thread of ours ends with its upload. Memory
+    /// that nobody ever touched is dear.
+    /// </summary>
+    private static readonly ConcurrentBag<byte[]> Spare = [];
+    private const int SpareMost = 4;
+
     private readonly SafeFileHandle _file;
-    private readonly byte[] _rented = ArrayPool<byte>.Shared.Rent(WriteAtOnce + Block);
-    private readonly GCHandle _pin;
+    private readonly byte[] _pinned;
     private readonly Memory<byte> _buffer;
     private bool _direct;
     private int _filled;
@@ -29,8 +36,8 @@ internal sealed class FileContent : IDisposable
     private FileContent(SafeFileHandle file, long length)
     {
         _file = file;
-        _pin = GCHandle.Alloc(_rented, GCHandleType.Pinned);
-        _buffer = _rented.AsMemory((int)((Block - _pin.AddrOfPinnedObject() % Block) % Block), WriteAtOnce);
+        _pinned = Spare.TryTake(out var spare) ? spare : GC.AllocateUninitializedArray<byte>(WriteAtOnce + Block, pinned: true);
+        _buffer = _pinned.AsMemory((int)((Block - Marshal.UnsafeAddrOfPinnedArrayElement(_pinned, 0) % Block) % Block), WriteAtOnce);
         _direct = length >= DirectFrom && Posix.TrySetDirect(file, true);
     }
 
@@ -51,8 +58,10 @@ internal sealed class FileContent : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _pin.Free();
-        ArrayPool<byte>.Shared.Return(_rented);
+        if (Spare.Count < SpareMost)
+        {
+            Spare.Add(_pinned);
+        }
     }
 
     private void Append(ReadOnlySpan<byte> bytes)

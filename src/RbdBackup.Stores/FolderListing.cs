@@ -33,6 +33,9 @@ internal sealed class FolderListing(string root, FolderErrors errors)
         }
     }
 
+    /// <summary>Fails where the root can't be listed. What lies below it is not looked at: a folder of all points' data takes long.</summary>
+    public void CheckRoot() => Read("", "").Dispose();
+
     /// <summary>What the file system knows of one object; null where there is none.</summary>
     public StoredObject? Stat(string key)
     {

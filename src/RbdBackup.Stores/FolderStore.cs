@@ -52,10 +52,7 @@ public sealed class FolderStore : IObjectStore, IStoreProbe
             {
                 throw _errors.RootMissing();
             }
-            using (var first = _listing.Walk("").GetEnumerator())
-            {
-                first.MoveNext();
-            }
+            _listing.CheckRoot();
             SweepTemporaries();
         },
         cancel);

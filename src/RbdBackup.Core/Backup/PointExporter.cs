@@ -1,3 +1,4 @@
+using System.Buffers;
 using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Repository;
@@ -9,7 +10,12 @@ namespace RbdBackup.Core.Backup;
 /// </summary>
 public sealed class PointExporter(IImage image, FrameEncoder encoder, SegmentStore segments, BackupOptions options, IThrottle throttle) : IDisposable
 {
+    private const int MaxSegment = 1 << 30;
+
     private readonly SemaphoreSlim _reads = new(options.ReadsInFlight);
+
+    /// <summary>As many as there are segments under way: the shared pool keeps one more for each thread that gave one back.</summary>
+    private readonly ArrayPool<byte> _buffers = ArrayPool<byte>.Create(MaxSegment, options.Uploads);
 
     /// <summary>Stores all segments that are not in <paramref name="present"/> and returns all, in order.</summary>
     /// <param name="plan">What to export.</param>
@@ -40,7 +46,7 @@ public sealed class PointExporter(IImage image, FrameEncoder encoder, SegmentSto
 
     private async Task<StoredSegment> ExportSegmentAsync(SegmentPlan cut, StreamHead head, Action<long> onRead, CancellationToken cancel)
     {
-        await using var reader = new SegmentReader(image, cut, _reads, Math.Max(1, options.ReadsInFlight / options.Uploads), throttle, cancel);
+        await using var reader = new SegmentReader(image, cut, _buffers, _reads, options.ReadsInFlight, throttle, cancel);
         var frames = new List<StoredFrame>(cut.Frames.Count);
         try
         {

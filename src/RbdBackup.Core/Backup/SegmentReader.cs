@@ -14,6 +14,7 @@ internal sealed class SegmentReader : IAsyncDisposable
     private const int MaxRead = 4 << 20;
 
     private readonly IImage _image;
+    private readonly ArrayPool<byte> _buffers;
     private readonly SemaphoreSlim _slots;
     private readonly int _ahead;
     private readonly IThrottle _throttle;
@@ -28,15 +29,16 @@ internal sealed class SegmentReader : IAsyncDisposable
     /// <summary>A reader of one segment.</summary>
     /// <param name="image">The image, shown at the point's snapshot.</param>
     /// <param name="cut">The segment.</param>
+    /// <param name="buffers">Where the buffer comes from, and goes back to.</param>
     /// <param name="slots">The reads that may run at a time, shared by all readers.</param>
     /// <param name="ahead">How many reads this reader keeps running.</param>
     /// <param name="throttle">Holds reads back.</param>
     /// <param name="cancel">Ends the reading.</param>
-    public SegmentReader(IImage image, SegmentPlan cut, SemaphoreSlim slots, int ahead, IThrottle throttle, CancellationToken cancel)
+    public SegmentReader(IImage image, SegmentPlan cut, ArrayPool<byte> buffers, SemaphoreSlim slots, int ahead, IThrottle throttle, CancellationToken cancel)
     {
-        (_image, _slots, _ahead, _throttle) = (image, slots, ahead, throttle);
+        (_image, _buffers, _slots, _ahead, _throttle) = (image, buffers, slots, ahead, throttle);
         _failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        _buffer = ArrayPool<byte>.Shared.Rent((int)Math.Max(1, cut.DataBytes));
+        _buffer = buffers.Rent((int)Math.Max(1, cut.DataBytes));
         _reads = Join(cut.Frames.SelectMany(f => f.Extents).Where(e => e.Exists));
     }
 
@@ -64,7 +66,7 @@ internal sealed class SegmentReader : IAsyncDisposable
         await _failed.CancelAsync();
         await Task.WhenAll(_running.Select(r => r.Done)).ContinueWith(_ => { }, TaskScheduler.Default);
         _failed.Dispose();
-        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffers.Return(_buffer);
     }
 
     private void Start()
