@@ -28,11 +28,11 @@ internal sealed class AioCompletion : IDisposable
 
     /// <summary>Starts an operation and returns its result when it has ended.</summary>
     /// <exception cref="CephException">It failed.</exception>
-    public static async ValueTask<long> RunAsync(ImageHandle image, string call, string subject, Submit submit)
+    public static async ValueTask<long> RunAsync(NativeCalls calls, ImageHandle image, string call, string subject, Submit submit)
     {
         using var completion = new AioCompletion(image);
         ThrowHelper.Check(submit(image, completion._raw), call, subject);
-        return ThrowHelper.Check(await completion._done.Task, call, subject);
+        return ThrowHelper.Check(await calls.WatchAsync(completion._done.Task, call, subject), call, subject);
     }
 
     /// <summary>Lets go of everything; the operation has ended, or was never started.</summary>

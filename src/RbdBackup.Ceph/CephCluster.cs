@@ -37,7 +37,7 @@ public sealed partial class CephCluster : IImageCluster
     public static async Task<CephCluster> ConnectAsync(CephOptions options, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var calls = new NativeCalls(options.CallDeadline, options.Time);
+        var calls = new NativeCalls(options);
 
         // librados ends the attempt by itself after the timeout; ours is longer, so that its error, which says more, is the one that is
         // seen.

@@ -24,7 +24,7 @@ public sealed partial class CephImage
         using var pin = destination.Pin();
         var address = Address(pin);
         var read = await AioCompletion.RunAsync(
-            _handle, "rbd_aio_read2", Subject, (image, completion) => Read(image, offset, address, destination.Length, completion, Flags));
+            _cluster.Calls, _handle, "rbd_aio_read2", Subject, (image, completion) => Read(image, offset, address, destination.Length, completion, Flags));
         if (read != destination.Length)
         {
             throw new CephException(
@@ -46,7 +46,7 @@ public sealed partial class CephImage
         using var pin = source.Pin();
         var address = Address(pin);
         await AioCompletion.RunAsync(
-            _handle, "rbd_aio_write", Subject, (image, completion) => Write(image, offset, address, source.Length, completion));
+            _cluster.Calls, _handle, "rbd_aio_write", Subject, (image, completion) => Write(image, offset, address, source.Length, completion));
     }
 
     /// <inheritdoc/>
@@ -57,7 +57,7 @@ public sealed partial class CephImage
             cancel.ThrowIfCancellationRequested();
             var (start, part) = (offset, Math.Min(MostZeroes, end - offset));
             await AioCompletion.RunAsync(
-                _handle, "rbd_aio_write_zeroes", Subject,
+                _cluster.Calls, _handle, "rbd_aio_write_zeroes", Subject,
                 (image, completion) => Rbd.rbd_aio_write_zeroes(image, (ulong)start, (nuint)part, completion, zeroFlags: 0, flags: 0));
             offset += part;
         }
@@ -67,7 +67,7 @@ public sealed partial class CephImage
     public async ValueTask FlushAsync(CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        await AioCompletion.RunAsync(_handle, "rbd_aio_flush", Subject, Rbd.rbd_aio_flush);
+        await AioCompletion.RunAsync(_cluster.Calls, _handle, "rbd_aio_flush", Subject, Rbd.rbd_aio_flush);
     }
 
     // A pointer can't live across an await, an address can; the pin keeps it right.

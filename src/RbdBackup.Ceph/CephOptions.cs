@@ -28,6 +28,13 @@ public sealed record CephOptions
     /// gone.</summary>
     public TimeSpan OsdOperationTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>Told of a read, a write or a flush that nobody answered for <see cref="SlowAfter"/>, and again until it ends: the call, its image and the seconds. Of
+    /// many at a time it is told of one. Null: nobody is told.</summary>
+    public Action<string, string, double>? OnSlow { get; init; }
+
+    /// <summary>After how long, and how often then, <see cref="OnSlow"/> is told.</summary>
+    public TimeSpan SlowAfter { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>The clock of deadlines and leases.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -6,13 +6,15 @@ namespace RbdBackup.Ceph;
 /// Runs blocking native calls on threads of their own, with a deadline for the caller. A native call can't be ended: past the deadline, or
 /// when the caller gives up, it is left to end in the background, and the handles that it uses stay open until then.
 /// </summary>
-internal sealed class NativeCalls(TimeSpan deadline, TimeProvider time)
+internal sealed class NativeCalls(CephOptions options)
 {
+    private long _told;
+
     /// <summary>The deadline, also of closing.</summary>
-    public TimeSpan Deadline => deadline;
+    public TimeSpan Deadline => options.CallDeadline;
 
     /// <summary>The clock of deadlines.</summary>
-    public TimeProvider Time => time;
+    public TimeProvider Time => options.Time;
 
     /// <summary>Runs a call that returns nothing. See <see cref="RunAsync{T}"/>.</summary>
     public Task RunAsync(string call, string subject, Action body, CancellationToken cancel) =>
@@ -21,12 +23,38 @@ internal sealed class NativeCalls(TimeSpan deadline, TimeProvider time)
     /// <summary>Runs a call that reports its progress; the deadline counts from the last report.</summary>
     public async Task RunAsync(string call, string subject, Action<Progress> body, CancellationToken cancel)
     {
-        var progress = new Progress(time);
+        var progress = new Progress(Time);
         await RunAsync(call, subject, () => { progress.Use(body); return true; }, cancel, progress: progress);
     }
 
     /// <summary>Runs a call that must have ended before its caller goes on, however long it takes.</summary>
     public static Task RunToEndAsync(Action body) => Start(() => { body(); return true; });
+
+    /// <summary>Waits for an operation that librbd runs, as long as it takes; says when that is long.</summary>
+    public async Task<long> WatchAsync(Task<long> operation, string call, string subject)
+    {
+        for (var from = Time.GetTimestamp(); ;)
+        {
+            try
+            {
+                return await operation.WaitAsync(options.SlowAfter, Time);
+            }
+            catch (TimeoutException)
+            {
+                Tell(call, subject, from);
+            }
+        }
+    }
+
+    /// <summary>Of many that wait for the same OSD, one is told of.</summary>
+    private void Tell(string call, string subject, long from)
+    {
+        var told = Volatile.Read(ref _told);
+        if ((told == 0 || Time.GetElapsedTime(told) >= options.SlowAfter) && Interlocked.CompareExchange(ref _told, Time.GetTimestamp(), told) == told)
+        {
+            options.OnSlow?.Invoke(call, subject, Time.GetElapsedTime(from).TotalSeconds);
+        }
+    }
 
     /// <summary>Runs a call; what it returns too late, for a caller that has gone, is disposed.</summary>
     /// <exception cref="CephException"><see cref="Core.Model.ErrorKind.Unavailable"/>: the deadline passed.</exception>
@@ -34,12 +62,12 @@ internal sealed class NativeCalls(TimeSpan deadline, TimeProvider time)
         string call, string subject, Func<T> body, CancellationToken cancel, TimeSpan? patience = null, Progress? progress = null)
     {
         cancel.ThrowIfCancellationRequested();
-        var wait = patience ?? deadline;
+        var wait = patience ?? Deadline;
         var work = Start(body);
         for (var left = wait; left > TimeSpan.Zero; left = progress is null ? TimeSpan.Zero : wait - progress.Age)
         {
             using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            if (await Task.WhenAny(work, Task.Delay(left, time, timer.Token)) == work)
+            if (await Task.WhenAny(work, Task.Delay(left, Time, timer.Token)) == work)
             {
                 await timer.CancelAsync();
                 return await work;

@@ -51,6 +51,36 @@ public sealed class StalledOwnerTests(CephFixture ceph)
         await AssertUnharmedAsync(holder);
     }
 
+    [Fact]
+    public async Task A_write_that_waits_for_a_stalled_owner_is_told_of_while_it_waits()
+    {
+        var told = new TaskCompletionSource<(string Call, string Image, double Seconds)>();
+        var options = CephFixture.BackupOptions with
+        {
+            SlowAfter = TimeSpan.FromSeconds(1),
+            OnSlow = (call, image, seconds) => told.TrySetResult((call, image, seconds)),
+        };
+        await using var test = await ceph.CreateImageAsync(8 * Mib);
+        await using var holder = await LockHolder.StartAsync(test);
+        await using (var cluster = await CephCluster.ConnectAsync(options, default))
+        await using (var image = await cluster.OpenAsync(test.Spec, writable: true, default))
+        {
+            await image.ReadAsync(0, new byte[512], default);
+            Assert.False(told.Task.IsCompleted);
+            await holder.StopAsync();
+            var writing = image.WriteAsync(0, new byte[512], default).AsTask();
+
+            var (call, name, seconds) = await told.Task.WaitAsync(TimeSpan.FromMinutes(1));
+
+            Assert.Equal(("rbd_aio_write", test.Spec.ToString()), (call, name));
+            Assert.True(seconds >= 1);
+            await holder.WakeAsync();
+            await writing;
+        }
+
+        await AssertUnharmedAsync(holder);
+    }
+
     private static async Task AssertUnharmedAsync(LockHolder holder)
     {
         await holder.WriteOnAsync();

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using RbdBackup.Ceph;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Model;
@@ -22,10 +23,11 @@ internal sealed class CephClusters : IImageCluster
     /// <param name="settings">The configuration.</param>
     /// <param name="user">The cephx user in a cluster.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="log">Told of reads and writes that wait long.</param>
     /// <param name="cancel">Ends the wait.</param>
-    public static async Task<CephClusters> OpenAsync(RbdBackupSettings settings, Func<CephSettings, string> user, TimeProvider time, CancellationToken cancel)
+    public static async Task<CephClusters> OpenAsync(RbdBackupSettings settings, Func<CephSettings, string> user, TimeProvider time, ILogger log, CancellationToken cancel)
     {
-        var clusters = new CephClusters(settings.AllClusters.Select(c => new CephConnection(c, user(c), settings.Clusters.Count == 0, time)));
+        var clusters = new CephClusters(settings.AllClusters.Select(c => new CephConnection(c, user(c), settings.Clusters.Count == 0, time, log)));
         try
         {
             if (clusters._connections is [var only])

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using RbdBackup.Ceph;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Model;
@@ -9,7 +10,7 @@ namespace RbdBackup.Composition;
 /// One cluster, connected to when it is first needed. One that could not be reached is not tried again for a moment: what is asked of it fails at once, so that
 /// work on other clusters does not wait for it.
 /// </summary>
-internal sealed class CephConnection(CephSettings ceph, string user, bool isOnly, TimeProvider time) : IAsyncDisposable
+internal sealed partial class CephConnection(CephSettings ceph, string user, bool isOnly, TimeProvider time, ILogger log) : IAsyncDisposable
 {
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(15);
     private readonly SemaphoreSlim _turn = new(1);
@@ -73,7 +74,17 @@ internal sealed class CephConnection(CephSettings ceph, string user, bool isOnly
         try
         {
             made = await CephCluster.ConnectAsync(
-                new CephOptions { Name = ceph.Name, ConfFile = ceph.Conf, User = user, ClusterName = ceph.Cluster, CallDeadline = ceph.CallDeadline, Time = time }, cancel);
+                new CephOptions
+                {
+                    Name = ceph.Name,
+                    ConfFile = ceph.Conf,
+                    User = user,
+                    ClusterName = ceph.Cluster,
+                    CallDeadline = ceph.CallDeadline,
+                    OnSlow = LogSlow,
+                    Time = time,
+                },
+                cancel);
             judge(made);
             _failed = null;
             return _cluster = made;
@@ -93,6 +104,9 @@ internal sealed class CephConnection(CephSettings ceph, string user, bool isOnly
             throw Again(_failed);
         }
     }
+
+    [LoggerMessage(1100, LogLevel.Warning, "{Call} on {Image} has waited for {Seconds:0} s: look at 'ceph health detail' for slow OSDs, and at 'rbd lock ls' for who holds the image")]
+    private partial void LogSlow(string call, string image, double seconds);
 
     /// <summary>An exception of one's own for each who hears of it.</summary>
     private static RbdBackupException Again(RbdBackupException e) => new(e.Kind, e.Message, e.Remedy, e);

@@ -51,10 +51,10 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     public CopyRunner Copy(PointRepository source, PointRepository target) => new(source, target, settings.Repository.Uploads);
 
     /// <summary>Connects to the clusters as the user that backs up.</summary>
-    public Task<CephClusters> ConnectAsync(CancellationToken cancel) => CephClusters.OpenAsync(settings, c => c.User, time, cancel);
+    public Task<CephClusters> ConnectAsync(CancellationToken cancel) => ConnectAsync(c => c.User, cancel);
 
     /// <summary>Connects to the clusters as the user that restores.</summary>
-    public Task<CephClusters> ConnectToRestoreAsync(CancellationToken cancel) => CephClusters.OpenAsync(settings, c => c.RestoreUser, time, cancel);
+    public Task<CephClusters> ConnectToRestoreAsync(CancellationToken cancel) => ConnectAsync(c => c.RestoreUser, cancel);
 
     /// <summary>Leases and records in the clusters.</summary>
     public static IStateStore OpenState(CephClusters clusters) => new ClusterStates(clusters);
@@ -118,6 +118,9 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     public int? CycleDaysOf(string? policy) => Retention.FullEvery(policy);
 
     private static PointRemover Remover(PointRepository repository) => new(repository, Consolidate(repository));
+
+    private Task<CephClusters> ConnectAsync(Func<CephSettings, string> user, CancellationToken cancel) =>
+        CephClusters.OpenAsync(settings, user, time, loggers.CreateLogger<CephClusters>(), cancel);
 
     private BackupOptions BackupOptions => new(
         new CutParameters((int)settings.Repository.SegmentSize, (int)settings.Repository.FrameSize, (int)settings.Repository.ZeroRunMin),
