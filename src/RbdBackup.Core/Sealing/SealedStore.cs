@@ -24,17 +24,37 @@ internal sealed class SealedStore(IObjectStore inner, RepositorySeal seal) : IOb
 
     public async Task PutAsync(string key, ReadOnlySequence<byte> content, CancellationToken cancel)
     {
+        var stored = IsClear(key) ? content : new ReadOnlySequence<byte>(seal.Seal(key, content));
         try
         {
-            await inner.PutAsync(key, IsClear(key) ? content : new ReadOnlySequence<byte>(seal.Seal(key, content)), cancel);
+            await inner.PutAsync(key, stored, cancel);
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.Refused && !IsClear(key))
         {
             // No two seals of the same bytes are alike: a store that refuses other bytes holds the same object, where it opens to these.
-            if ((await StatAsync(key, cancel))?.Length != content.Length || !(await GetAsync(key, (int)content.Length, cancel)).AsSpan().SequenceEqual(content.ToArray()))
+            switch (await HoldsAsync(key, content, cancel))
             {
-                throw;
+                case null:
+                    // Removed since; what is there by now is another writer's.
+                    await inner.PutAsync(key, stored, cancel);
+                    break;
+                case false:
+                    throw;
             }
+        }
+    }
+
+    /// <summary>True where an object opens to these bytes, null where it is not there.</summary>
+    private async Task<bool?> HoldsAsync(string key, ReadOnlySequence<byte> content, CancellationToken cancel)
+    {
+        try
+        {
+            return await StatAsync(key, cancel) is not { } there ? null
+                : there.Length == content.Length && (await GetAsync(key, (int)content.Length, cancel)).AsSpan().SequenceEqual(content.ToArray());
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            return null;
         }
     }
 

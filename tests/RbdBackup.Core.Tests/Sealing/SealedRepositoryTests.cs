@@ -59,6 +59,22 @@ public sealed class SealedRepositoryTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task What_is_removed_while_it_is_compared_with_what_is_put_again_is_stored_anew()
+    {
+        var (store, key) = (_test.Repository.Store, _increment.References.Key);
+        var content = await store.GetAsync(key, 1 << 20, None);
+        _test.Store.OnChange = put =>
+        {
+            // The store has it still, and the removal comes between its refusal and the look at why.
+            _test.Store.OnChange = _ => { };
+            File.Delete(Path.Combine(_test.Folder, put));
+            throw new RbdBackupException(ErrorKind.Refused, $"{put} is there already, with other bytes");
+        };
+        await store.PutAsync(key, new ReadOnlySequence<byte>(content), None);
+        Assert.Equal(content, await store.GetAsync(key, 1 << 20, None));
+    }
+
     [Theory]
     [InlineData("ff112233445566778899aabbccddeeff0123456789abcdef0123456789abcdef")]
     [InlineData("a passphrase that is another one")]
