@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using RbdBackup.Core.Model;
 
 namespace RbdBackup.Core.Backup;
@@ -10,7 +11,7 @@ namespace RbdBackup.Core.Backup;
 /// <param name="VolumePool">The pool of Cinder's volumes.</param>
 /// <param name="VolumeTemplate">The name in that pool; holds <c>{point}</c>, may hold <c>{time}</c>.</param>
 /// <param name="Template">The name elsewhere; holds <c>{point}</c>, may hold <c>{time}</c>.</param>
-public sealed record SnapshotNaming(string VolumePool, string VolumeTemplate, string Template)
+public sealed partial record SnapshotNaming(string VolumePool, string VolumeTemplate, string Template)
 {
     /// <summary>Other pools with Cinder's volumes.</summary>
     public IReadOnlyCollection<string> MoreVolumePools { get; init; } = [];
@@ -27,10 +28,11 @@ public sealed record SnapshotNaming(string VolumePool, string VolumeTemplate, st
     /// <summary>True for a snapshot of ours.</summary>
     public bool IsOurs(ImageSnapshot snapshot) => snapshot.Namespace == SnapshotNamespace.User && PointOf(snapshot.Name) is not null;
 
-    /// <summary>True for a snapshot that Cinder removes by itself when it deletes the volume.</summary>
-    public bool IsRemovedByCinder(ImageSpec image, string snapshot) =>
-        IsVolume(image) && snapshot.StartsWith("backup.", StringComparison.Ordinal) && snapshot.IndexOf(".snap.", StringComparison.Ordinal) is > 7 and var at
-        && snapshot.Length > at + ".snap.".Length;
+    /// <summary>True for a snapshot that Cinder removes by itself when it deletes the volume: <c>backup.ID.snap.TIME</c>, with an id of <c>[a-z0-9-]</c>.</summary>
+    public bool IsRemovedByCinder(ImageSpec image, string snapshot) => IsVolume(image) && CinderName().IsMatch(snapshot);
+
+    [GeneratedRegex(@"\Abackup\.[a-z0-9-]+\.snap\..")]
+    private static partial Regex CinderName();
 
     private bool IsVolume(ImageSpec image) => image.Pool == VolumePool || MoreVolumePools.Contains(image.Pool);
 

@@ -32,7 +32,7 @@ internal sealed class ReleaseWorld : IAsyncDisposable
         Sandbox = new Sandbox(
             [
                 .. WorkerProcess.Settings(_name), .. OpenStack.Tenant.Settings(), "tenants.ask_cloud=true", $"notifications.exchanges={string.Join(", ", Exchanges)}",
-                $"notifications.metadata_prefix={_name}_", $"ceph.snapshot_name={_name}.{{point}}", $"ceph.restore_user={Mini.WorkerUser}", .. settings,
+                $"notifications.metadata_prefix={_name}_", $"ceph.restore_user={Mini.WorkerUser}", .. settings,
             ]);
     }
 

@@ -11,8 +11,7 @@ public sealed class SweepTests(Mini mini) : IClassFixture<Mini>
     [Fact]
     public async Task Our_snapshots_go_from_deleted_volumes_and_from_the_trash_and_nothing_else_does()
     {
-        // Names of its own: other tests' workers sweep the same pools, and would be first.
-        using var sandbox = new Sandbox([.. WorkerProcess.Settings(_name), $"ceph.volume_snapshot_name=backup.{{point}}.{_name}.snap.{{time}}"]);
+        using var sandbox = new Sandbox(WorkerProcess.Settings(_name));
         await using var deleted = await VolumeAsync($"volume-{Guid.NewGuid()}.deleted");
         await using var trashed = await VolumeAsync($"volume-{Guid.NewGuid()}");
         await using var replaced = await VolumeAsync($"rbdbackup.{_name}.old");
@@ -41,7 +40,7 @@ public sealed class SweepTests(Mini mini) : IClassFixture<Mini>
     {
         var image = mini.Existing(new ImageSpec("volumes", name));
         await mini.Admin.CreateAsync(image.Spec, 1 << 20, Mini.SmallObjects, default);
-        await image.SnapshotAsync($"backup.{PointId.New(DateTimeOffset.UtcNow)}.{_name}.snap.1700000000.00");
+        await image.SnapshotAsync($"backup.{_name}-{PointId.New(DateTimeOffset.UtcNow)}.snap.1700000000.00");
         await image.SnapshotAsync("foreign");
         return image;
     }

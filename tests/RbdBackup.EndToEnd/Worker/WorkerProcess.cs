@@ -35,6 +35,9 @@ internal sealed class WorkerProcess : IAsyncDisposable
         $"ceph.user={Mini.WorkerUser}", $"ceph.state_namespace={name}", "ceph.lease_duration=5s", $"notifications.queue_prefix={name}", $"notifications.exchanges={name}.nova, {name}.cinder",
         $"notifications.transport_url={Mini.AmqpUrl.Replace("amqp:", "rabbit:", StringComparison.Ordinal)}", "http.port=0",
 
+        // Other tests' workers sweep the same pools and hear the same services: none takes these for its own.
+        $"ceph.snapshot_name={name}.{{point}}", $"ceph.volume_snapshot_name=backup.{name}-{{point}}.snap.{{time}}",
+
         // Forged messages are what most tests are made of.
         "tenants.ask_cloud=false",
         "repository.segment_size=1MiB", "repository.frame_size=64KiB", "repository.uploads=1",

@@ -50,7 +50,7 @@ public sealed record CephSettings
 
     [Option(
         "backup.{point}.snap.{time}",
-        "The name of snapshots on Cinder volumes. Cinder removes snapshots of this form by itself when it deletes a volume, and refuses "
-            + "to delete a volume with any other.")]
+        "The name of snapshots on Cinder volumes. Cinder removes snapshots of the form backup.ID.snap.TIME, with an ID of a-z, 0-9 and -, by itself "
+            + "when it deletes a volume; one with any other it refuses to delete, or keeps in the trash.")]
     public required string VolumeSnapshotName { get; init; }
 }
