@@ -23,7 +23,7 @@ internal sealed class FileContent : IDisposable
     /// Buffers that are used again: the framework's pool keeps one for the thread that gave it back, and a thread of ours ends with its upload. Memory
     /// that nobody ever touched is dear.
     /// </summary>
-    private static readonly ConcurrentBag<byte[]> Spare = [];
+    private static readonly ConcurrentQueue<byte[]> Spare = new();
     private const int SpareMost = 4;
 
     private readonly SafeFileHandle _file;
@@ -36,7 +36,7 @@ internal sealed class FileContent : IDisposable
     private FileContent(SafeFileHandle file, long length)
     {
         _file = file;
-        _pinned = Spare.TryTake(out var spare) ? spare : GC.AllocateUninitializedArray<byte>(WriteAtOnce + Block, pinned: true);
+        _pinned = Spare.TryDequeue(out var spare) ? spare : GC.AllocateUninitializedArray<byte>(WriteAtOnce + Block, pinned: true);
         _buffer = _pinned.AsMemory((int)((Block - Marshal.UnsafeAddrOfPinnedArrayElement(_pinned, 0) % Block) % Block), WriteAtOnce);
         _direct = length >= DirectFrom && Posix.TrySetDirect(file, true);
     }
@@ -60,7 +60,7 @@ internal sealed class FileContent : IDisposable
     {
         if (Spare.Count < SpareMost)
         {
-            Spare.Add(_pinned);
+            Spare.Enqueue(_pinned);
         }
     }
 

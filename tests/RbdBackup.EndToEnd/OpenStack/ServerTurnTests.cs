@@ -29,7 +29,7 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
         var other = await WorkerProcess.StartAsync(sandbox);
         await WorkerProcess.UntilAsync("a pass over the cloud", () => Task.FromResult(worker.Says("compared with what is protected") > 0), worker);
         await scene.SetAsync($"{Prefix}_policy", "daily");
-        var first = Assert.Single(await HasAsync(sandbox, worker, 1));
+        var first = Assert.Single(await HasAsync(sandbox, 1, worker, other));
         Assert.Equal(("paused", "daily", scene.ProjectA, true), (Text(first, "consistency"), Text(first, "policy"), Text(first, "project"), first.GetProperty("whole").GetBoolean()));
         Assert.Equal([scene.Root, scene.DataImage], first.GetProperty("disks").EnumerateArray().Select(d => Text(d, "image")));
         var asked = (await sandbox.DoAsync("show", Text(first, "id"))).GetProperty("server_point").GetProperty("asked_by");
@@ -38,13 +38,13 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
 
         // Both workers hear of each change in both of Nova's formats, and our own writing of the status is a change too.
         await scene.SetAsync($"{Prefix}_now", "1");
-        await HasAsync(sandbox, worker, 2);
+        await HasAsync(sandbox, 2, worker, other);
         await scene.SetAsync("another", "key");
 
         // What is left out of the policy is left out of the point.
         await scene.SetVolumeAsync($"{Prefix}_policy", "none");
         await scene.SetAsync($"{Prefix}_now", "2");
-        var third = (await HasAsync(sandbox, worker, 3))[^1];
+        var third = (await HasAsync(sandbox, 3, worker, other))[^1];
         Assert.Equal(scene.Root, Text(Assert.Single(third.GetProperty("disks").EnumerateArray()), "image"));
         Assert.Contains($"{Prefix}_policy=none", Text(Assert.Single(third.GetProperty("skipped").EnumerateArray()), "why"), StringComparison.Ordinal);
         await worker.DisposeAsync();
@@ -58,7 +58,7 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
 
         worker = await WorkerProcess.StartAsync(sandbox);
         other = await WorkerProcess.StartAsync(sandbox);
-        var fourth = (await HasAsync(sandbox, worker, 4))[^1];
+        var fourth = (await HasAsync(sandbox, 4, worker, other))[^1];
         Assert.Equal("schedule", Text((await sandbox.DoAsync("show", Text(fourth, "id"))).GetProperty("server_point").GetProperty("asked_by"), "source"));
         await SettledAsync(worker);
         await worker.DisposeAsync();
@@ -83,7 +83,7 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
         }
 
         await using var worker = await WorkerProcess.StartAsync(sandbox);
-        await HasAsync(sandbox, worker, 1);
+        await HasAsync(sandbox, 1, worker);
         await SettledAsync(worker);
         await scene.A.UntilAsync(scene.Server.Id, "ACTIVE");
         Assert.True(Assert.Single(await PointsAsync(sandbox)).GetProperty("whole").GetBoolean());
@@ -116,7 +116,7 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
         // The next wish is served.
         await scene.SetAsync($"{Prefix}_now", "1");
         await using var next = await WorkerProcess.StartAsync(sandbox);
-        await HasAsync(sandbox, next, 1);
+        await HasAsync(sandbox, 1, next);
     }
 
     [Fact]
@@ -148,10 +148,10 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
         return result.ExitCode == 0 ? [.. result.Json.EnumerateArray()] : [];
     }
 
-    private async Task<List<JsonElement>> HasAsync(Sandbox sandbox, WorkerProcess worker, int count)
+    private async Task<List<JsonElement>> HasAsync(Sandbox sandbox, int count, params WorkerProcess[] workers)
     {
         List<JsonElement> points = [];
-        await WorkerProcess.UntilAsync($"{count} server points", async () => (points = await PointsAsync(sandbox)).Count >= count, worker);
+        await WorkerProcess.UntilAsync($"{count} server points", async () => (points = await PointsAsync(sandbox)).Count >= count, workers);
         Assert.Equal(count, points.Count);
         return points;
     }

@@ -69,12 +69,12 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
-    /// <summary>Waits for a condition; fails with the worker's log.</summary>
-    public static async Task UntilAsync(string what, Func<Task<bool>> holds, WorkerProcess worker)
+    /// <summary>Waits for a condition; fails with the workers' logs.</summary>
+    public static async Task UntilAsync(string what, Func<Task<bool>> holds, params WorkerProcess[] workers)
     {
         for (var from = Stopwatch.StartNew(); !await holds();)
         {
-            Assert.True(from.Elapsed < Patience, $"waited in vain for {what}; the worker's log:\n{worker.Log}");
+            Assert.True(from.Elapsed < Patience, $"waited in vain for {what}; the worker's log:\n{string.Join("\n--- and the other's:\n", workers.Select(w => w.Log))}");
             await Task.Delay(200);
         }
     }
