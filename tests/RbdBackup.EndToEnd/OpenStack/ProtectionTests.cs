@@ -31,9 +31,9 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
         Assert.All(await WorkerProcess.PointsAsync(sandbox), p => Assert.Equal("daily", p.GetProperty("policy").GetString()));
 
         // Nova sends each change in both of its formats, and our own writing of the status is a change too.
-        await scene.SetAsync($"{Prefix}_now", "1");
+        await scene.SetBesideStatusAsync($"{Prefix}_now", "1");
         await HasAsync(sandbox, worker, root: 2, data: 2);
-        await scene.SetAsync($"{Prefix}_now", "2");
+        await scene.SetBesideStatusAsync($"{Prefix}_now", "2");
         await HasAsync(sandbox, worker, root: 3, data: 3);
 
         // What was done is remembered by no process.
@@ -43,11 +43,11 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
         await PassedAsync(worker, 1);
         await scene.SetAsync("another", "key");
         await TenantScene.CliAsync("--os-compute-api-version", "2.26", "server", "set", "--name", "e2e-renamed", "--tag", "e2e", scene.Server.Id);
-        await scene.SetAsync($"{Prefix}_policy", "dayly");
+        await scene.SetBesideStatusAsync($"{Prefix}_policy", "dayly");
         await WorkerProcess.UntilAsync(
             "the status to say what is wrong", async () => await scene.StatusAsync(_name) == "error: unknown policy 'dayly'; known: daily, none, weekly", worker);
         await CoversAsync(worker);
-        await scene.SetAsync($"{Prefix}_policy", "weekly");
+        await scene.SetBesideStatusAsync($"{Prefix}_policy", "weekly");
         await HasAsync(sandbox, worker, root: 4, data: 4);
         await CoversAsync(worker, (scene.Root, "weekly"), (scene.DataImage, "weekly"));
 
@@ -224,7 +224,7 @@ public sealed class ProtectionTests(TenantScene scene, Mini mini) : IClassFixtur
         await using var second = await WorkerProcess.StartAsync(limited);
         await HasAsync(limited, second, root: 1, data: 1);
         await WorkerProcess.UntilAsync("the status to be ok", async () => (await scene.StatusAsync(_name))?.StartsWith("ok ", StringComparison.Ordinal) == true, second);
-        await scene.SetAsync($"{Prefix}_now", "1");
+        await scene.SetBesideStatusAsync($"{Prefix}_now", "1");
         await WorkerProcess.UntilAsync(
             "the refusal", async () => (await scene.StatusAsync(_name))?.EndsWith("Z: the project has 2 points of 2", StringComparison.Ordinal) == true, second);
         Assert.Equal(2, (await WorkerProcess.PointsAsync(limited)).Count);

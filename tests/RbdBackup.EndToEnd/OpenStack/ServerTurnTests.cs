@@ -37,13 +37,13 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
         await WorkerProcess.UntilAsync("the status to be ok", async () => (await scene.StatusAsync(_name))?.Contains(": 2 disks, point", StringComparison.Ordinal) == true, worker);
 
         // Both workers hear of each change in both of Nova's formats, and our own writing of the status is a change too.
-        await scene.SetAsync($"{Prefix}_now", "1");
+        await scene.SetBesideStatusAsync($"{Prefix}_now", "1");
         await HasAsync(sandbox, 2, worker, other);
         await scene.SetAsync("another", "key");
 
         // What is left out of the policy is left out of the point.
         await scene.SetVolumeAsync($"{Prefix}_policy", "none");
-        await scene.SetAsync($"{Prefix}_now", "2");
+        await scene.SetBesideStatusAsync($"{Prefix}_now", "2");
         var third = (await HasAsync(sandbox, 3, worker, other))[^1];
         Assert.Equal(scene.Root, Text(Assert.Single(third.GetProperty("disks").EnumerateArray()), "image"));
         Assert.Contains($"{Prefix}_policy=none", Text(Assert.Single(third.GetProperty("skipped").EnumerateArray()), "why"), StringComparison.Ordinal);

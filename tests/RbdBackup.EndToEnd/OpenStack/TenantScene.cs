@@ -74,6 +74,24 @@ public sealed class TenantScene : IAsyncLifetime
     public Task SetAsync(string key, string value) => WhenNovaTakesItAsync(
         () => A.Cloud.Compute.SetMetadataAsync(Server.Id, new Dictionary<string, string> { [key] = value }, default));
 
+    /// <summary>
+    /// The same where a status may be written in the same moment: Nova reads all keys and writes all back, and of two writers one can lose. So it is looked at until the
+    /// other's write is over.
+    /// </summary>
+    public async Task SetBesideStatusAsync(string key, string value)
+    {
+        await SetAsync(key, value);
+        for (var seen = 0; seen < 4; seen++)
+        {
+            await Task.Delay(500);
+            if ((await A.Cloud.Compute.GetServerAsync(Server.Id, default)).Metadata?.GetValueOrDefault(key) != value)
+            {
+                await SetAsync(key, value);
+                seen = 0;
+            }
+        }
+    }
+
     public Task UnsetAsync(string key) => WhenNovaTakesItAsync(() => A.Cloud.Compute.DeleteMetadataAsync(Server.Id, key, default));
 
     /// <summary>Sets a key of the metadata of tenant A's volume.</summary>
