@@ -43,6 +43,18 @@ public sealed class HostTests(HostScene scene) : IClassFixture<HostScene>
     }
 
     [Fact]
+    public async Task A_point_goes_back_onto_the_disk_in_the_hosts_cluster()
+    {
+        using var sandbox = NewSandbox($"ceph.hosts={Host}", $"ceph.restore_user={Mini.WorkerUser}");
+        var left = (await Left.InfoAsync()).ImageId;
+        var point = (await sandbox.DoAsync("backup", "server", Server.Id)).GetProperty("id").GetString()!;
+        var result = await sandbox.DoAsync("restore", point, "--to-server", Server.Id);
+        await Tool.RbdAsync("trash", "rm", "--no-progress", "--force", $"vms/{result.GetProperty("replaced_image_id").GetString()}");
+        await scene.Tenant.UntilAsync(Server.Id, "ACTIVE");
+        Assert.Equal(left, (await Left.InfoAsync()).ImageId);
+    }
+
+    [Fact]
     public async Task An_aggregate_of_Novas_stands_for_its_hosts()
     {
         using var sandbox = NewSandbox($"ceph:{SecondCluster.Name}.aggregates={_name}");
