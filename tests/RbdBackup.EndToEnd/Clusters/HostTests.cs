@@ -1,6 +1,7 @@
 using RbdBackup.Ceph;
 using RbdBackup.Core.Model;
 using RbdBackup.EndToEnd.OpenStack;
+using RbdBackup.EndToEnd.OpenStack.Servers;
 using RbdBackup.EndToEnd.Worker;
 using RbdBackup.OpenStack.Compute;
 
@@ -47,6 +48,9 @@ public sealed class HostTests(HostScene scene) : IClassFixture<HostScene>
     {
         using var sandbox = NewSandbox($"ceph.hosts={Host}", $"ceph.restore_user={Mini.WorkerUser}");
         var left = (await Left.InfoAsync()).ImageId;
+
+        // Other tests' snapshots are not of this repository.
+        await ServerScene.ReleaseAsync(Root);
         var point = (await sandbox.DoAsync("backup", "server", Server.Id)).GetProperty("id").GetString()!;
         var result = await sandbox.DoAsync("restore", point, "--to-server", Server.Id);
         await Tool.RbdAsync("trash", "rm", "--no-progress", "--force", $"vms/{result.GetProperty("replaced_image_id").GetString()}");
