@@ -26,6 +26,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{/* rbdbackup.conf: the values' sections, with what the chart knows itself set over them. toJson: Helm would write 1000000 as 1e+06. */}}
 {{- define "rbd-backup.conf" -}}
 {{- $own := dict "ceph" (dict "conf" "/etc/ceph/ceph.conf") "http" (dict "host" "0.0.0.0" "port" .Values.http.port) -}}
+{{- range $name, $_ := .Values.ceph.clusters -}}
+{{- $own = set $own (printf "ceph:%s" $name) (dict "conf" (printf "/etc/ceph/%s.conf" $name) "cluster" $name) -}}
+{{- end -}}
 {{- range $section, $options := mustMergeOverwrite (deepCopy .Values.config) $own }}
 [{{ $section }}]
 {{- range $name, $value := $options }}
@@ -76,6 +79,15 @@ volumes:
             name: {{ required "ceph.confConfigMap must name a ConfigMap with ceph.conf" $root.Values.ceph.confConfigMap }}
         - secret:
             name: {{ required "ceph.keyringSecret must name a Secret with the keyrings" $root.Values.ceph.keyringSecret }}
+        {{- range $name, $cluster := $root.Values.ceph.clusters }}
+        - configMap:
+            name: {{ required (printf "ceph.clusters.%s.confConfigMap must name a ConfigMap with ceph.conf" $name) $cluster.confConfigMap }}
+            items:
+              - key: ceph.conf
+                path: {{ $name }}.conf
+        - secret:
+            name: {{ required (printf "ceph.clusters.%s.keyringSecret must name a Secret with the keyrings" $name) $cluster.keyringSecret }}
+        {{- end }}
   - name: state
     emptyDir: {}
   - name: tmp

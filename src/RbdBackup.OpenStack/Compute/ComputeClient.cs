@@ -115,6 +115,10 @@ public sealed partial class ComputeClient
         _nova.ListAsync<Flavor>(
             new(HttpMethod.Get, "/flavors/detail", "listing flavors") { Query = new Dictionary<string, string?> { ["is_public"] = "None" } }, "flavors", flavor => flavor.Id, cancel);
 
+    /// <summary>Lists the host aggregates, all at once: Nova makes no pages of them. Needs a role that may see them, which is admin's by default.</summary>
+    public Task<IReadOnlyList<HostAggregate>> ListAggregatesAsync(CancellationToken cancel) =>
+        _nova.GetAsync<IReadOnlyList<HostAggregate>>(new(HttpMethod.Get, "/os-aggregates", "listing host aggregates"), "aggregates", cancel);
+
     private static string Path(string id) => $"/servers/{ServiceCall.Part(id)}";
 
     private sealed record Created(string Id);

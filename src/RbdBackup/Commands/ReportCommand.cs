@@ -1,10 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 using RbdBackup.Cli;
 using RbdBackup.Composition;
 using RbdBackup.Core.Model;
 using RbdBackup.OpenStack.Cloud;
 using RbdBackup.Report;
+using RbdBackup.Servers;
 using RbdBackup.Worker;
 
 namespace RbdBackup.Commands;
@@ -29,7 +31,7 @@ internal static class ReportCommand
         using var cloud = Cloud(context);
         var stored = await StoredReader.ReadAsync(repository, e => PointChoice.Damaged(context, [], e), cancel);
         var reader = new PresentReader(context.Settings, cluster, new Members(state));
-        var present = await reader.ReadAsync(cloud, cancel);
+        var present = await reader.ReadAsync(cloud, cloud is null ? null : new ServerPools(context.Settings, cloud.Compute, context.Loggers.CreateLogger<ServerPools>(), context.Time), cancel);
         var (projects, now) = (context.Get(Projects) ?? [], context.Time.GetUtcNow());
         var lines = ReportPlanner.Plan(present, reader.Scheduled, stored, reader.Silent.Keys)
             .Where(l => projects.Length == 0 || projects.Contains(l.Disk.Project))

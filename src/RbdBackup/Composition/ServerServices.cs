@@ -16,10 +16,11 @@ internal sealed class ServerServices : IAsyncDisposable
     private readonly Services _services;
     private readonly CephClusters _cluster;
     private readonly IStateStore _state;
+    private readonly ServerPools _pools;
 
     private ServerServices(RbdBackupSettings settings, ILoggerFactory loggers, TimeProvider time, Services services, OpenStackCloud cloud, PointRepository repository, CephClusters cluster) =>
-        (_settings, _loggers, _time, _services, Cloud, Repository, _cluster, _state) =
-            (settings, loggers, time, services, cloud, repository, cluster, Services.OpenState(cluster));
+        (_settings, _loggers, _time, _services, Cloud, Repository, _cluster, _state, _pools) =
+            (settings, loggers, time, services, cloud, repository, cluster, Services.OpenState(cluster), new ServerPools(settings, cloud.Compute, loggers.CreateLogger<ServerPools>(), time));
 
     /// <summary>The cloud.</summary>
     public OpenStackCloud Cloud { get; }
@@ -28,15 +29,15 @@ internal sealed class ServerServices : IAsyncDisposable
     public PointRepository Repository { get; }
 
     /// <summary>Makes server points.</summary>
-    public ServerBackups Backups => BackupsOf(_settings, Cloud, _cluster, _state, Repository, _services, _services.Throttle(), _loggers, _time);
+    public ServerBackups Backups => BackupsOf(_settings, Cloud, _cluster, _state, Repository, _services, _services.Throttle(), _pools, _loggers, _time);
 
     /// <summary>Restores onto servers.</summary>
     public ServerRestores Restores =>
-        new(_settings, Cloud, _cluster, _state, Backups.Holds, _services.Restore(_cluster, _state, Repository), _loggers, _time);
+        new(Cloud, _cluster, _state, Backups.Holds, _services.Restore(_cluster, _state, Repository), _pools, _loggers, _time);
 
     /// <summary>Makes new servers.</summary>
     public NewServerRestore NewServers => new(
-        _settings, Cloud, _cluster, _state, Repository, Backups.Holds, Restores, _services.Restore(_cluster, _state, Repository), _loggers.CreateLogger<NewServerRestore>(), _time);
+        _settings, Cloud, _cluster, _state, Repository, Backups.Holds, Restores, _services.Restore(_cluster, _state, Repository), _pools, _loggers.CreateLogger<NewServerRestore>(), _time);
 
     /// <summary>Opens all of them.</summary>
     /// <param name="context">The command.</param>
@@ -65,8 +66,8 @@ internal sealed class ServerServices : IAsyncDisposable
     /// <summary>Makes server points with what is open already.</summary>
     public static ServerBackups BackupsOf(
         RbdBackupSettings settings, OpenStackCloud cloud, IImageCluster cluster, IStateStore state, PointRepository repository, Services services, IThrottle throttle,
-        ILoggerFactory loggers, TimeProvider time, IDiskActivity? activity = null) =>
-        new(settings, cloud, cluster, state, repository, services.Backup(cluster, state, repository, throttle, activity), services.Restore(cluster, state, repository), loggers, time);
+        ServerPools serverPools, ILoggerFactory loggers, TimeProvider time, IDiskActivity? activity = null) =>
+        new(settings, cloud, cluster, state, repository, services.Backup(cluster, state, repository, throttle, activity), services.Restore(cluster, state, repository), serverPools, loggers, time);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -57,6 +57,9 @@ public sealed record RbdBackupSettings
     /// <summary>In which pools servers and volumes have their disks.</summary>
     public DiskPools Pools => new([.. AllClusters.Select(c => c.VmsPool)], [.. AllClusters.Select(c => c.VolumesPool)], Tenants.VolumePools);
 
+    /// <summary>Which compute hosts' servers have their disks in which cluster.</summary>
+    public IReadOnlyList<HostRule> HostRules => [.. AllClusters.Select(c => new HostRule(c.VmsPool, c.Hosts, c.Aggregates))];
+
     /// <summary>Sections <c>[policy:NAME]</c> by name, the built-in ones among them.</summary>
     public required IReadOnlyDictionary<string, PolicySettings> Policies { get; init; }
 }

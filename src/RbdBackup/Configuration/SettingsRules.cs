@@ -78,6 +78,11 @@ internal static class SettingsRules
             yield return $"[ceph:{cluster.Name}] vms_pool and volumes_pool are pools of this cluster, with no name before them";
         }
 
+        foreach (var clash in HostPlanner.Clashes(settings.HostRules))
+        {
+            yield return clash;
+        }
+
         var pools = settings.Policies.SelectMany(p => p.Value.Pool.Concat(p.Value.Image).Select(i => (Where: $"[policy:{p.Key}]", Pool: i)))
             .Concat(settings.Tenants.VolumePools.Select(v => (Where: "[tenants] volume_pools", Pool: v[(v.IndexOf('=', StringComparison.Ordinal) + 1)..])));
         foreach (var (where, pool) in pools.Where(p => ImageSpec.ClusterOf(p.Pool) is { } c && !settings.Clusters.ContainsKey(c)))

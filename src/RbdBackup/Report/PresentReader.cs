@@ -6,6 +6,7 @@ using RbdBackup.OpenStack;
 using RbdBackup.OpenStack.BlockStorage;
 using RbdBackup.OpenStack.Cloud;
 using RbdBackup.OpenStack.Compute;
+using RbdBackup.Servers;
 using RbdBackup.Tenants;
 using RbdBackup.Worker;
 
@@ -27,8 +28,9 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
 
     /// <summary>Reads them.</summary>
     /// <param name="cloud">The cloud; null where nothing says how to log in.</param>
+    /// <param name="serverPools">Where its servers' disks may be; null with <paramref name="cloud"/>.</param>
     /// <param name="cancel">Ends it.</param>
-    public async Task<IReadOnlyCollection<PresentDisk>> ReadAsync(OpenStackCloud? cloud, CancellationToken cancel)
+    public async Task<IReadOnlyCollection<PresentDisk>> ReadAsync(OpenStackCloud? cloud, ServerPools? serverPools, CancellationToken cancel)
     {
         foreach (var member in await MembersAsync(cancel))
         {
@@ -48,9 +50,9 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
             _disks.TryAdd(image, new PresentDisk(image, "image", null, null, null, null, null));
         }
 
-        if (cloud is not null)
+        if (cloud is not null && serverPools is not null)
         {
-            await AskCloudAsync(cloud, images, cancel);
+            await AskCloudAsync(cloud, serverPools, images, cancel);
         }
 
         return _disks.Values;
@@ -113,7 +115,7 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
         }
     }
 
-    private async Task AskCloudAsync(OpenStackCloud cloud, HashSet<ImageSpec> images, CancellationToken cancel)
+    private async Task AskCloudAsync(OpenStackCloud cloud, ServerPools serverPools, HashSet<ImageSpec> images, CancellationToken cancel)
     {
         var planner = new CoveragePlanner(NotificationIntake.Meaning(settings), settings.Policies, settings.Pools);
         var ofServers = images.Where(i => settings.Pools.Servers.Contains(i.Pool) && i.Name.Length > Guid.Empty.ToString().Length).ToLookup(i => i.Name[..Guid.Empty.ToString().Length]);
@@ -121,9 +123,10 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
         await foreach (var server in cloud.Compute.ListServersAsync(new ServerFilter { AllProjects = true }, cancel))
         {
             servers[server.Id] = server;
-            foreach (var disk in planner.OfServer(server, ofServers[server.Id]))
+            var (pools, why) = await PoolsAsync(serverPools, server, cancel);
+            foreach (var disk in planner.OfServer(server, ofServers[server.Id].Where(i => pools.Contains(i.Pool))))
             {
-                Saw(disk, server.Name);
+                Saw(why is null ? disk : disk.Without(why), server.Name);
             }
         }
 
@@ -134,6 +137,19 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
             {
                 Saw(images.Contains(disk.Image) || Silent.ContainsKey(disk.Image.Cluster ?? "") ? disk : disk.Without($"no image {disk.Image.Name} in pool {disk.Image.Pool}"), volume.Name);
             }
+        }
+    }
+
+    /// <summary>Where a server's disks may be; and why that can't be said, where its host is named for two clusters.</summary>
+    private static async Task<(IReadOnlyList<string> Pools, string? Why)> PoolsAsync(ServerPools serverPools, Server server, CancellationToken cancel)
+    {
+        try
+        {
+            return (await serverPools.OfAsync(server, cancel), null);
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.Refused)
+        {
+            return (serverPools.All, e.Message);
         }
     }
 

@@ -26,7 +26,7 @@ internal static class PoolPlanner
         [] => null,
         var several => throw new RbdBackupException(
             ErrorKind.Refused, $"the disks of {whose} are in {several.Count} clusters: {string.Join(", ", several.Select(s => new ImageSpec(s.Pool, s.Images[0])))}",
-            "Nova uses those in the cluster of the server's host; others are left of a migration. Rename or remove them, then do it again."),
+            "Nova uses those in the cluster of the server's host; others are left of a migration. Name the host in [ceph] hosts, or rename or remove them; then do it again."),
     };
 }
 

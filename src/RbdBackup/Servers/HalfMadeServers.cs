@@ -13,7 +13,7 @@ namespace RbdBackup.Servers;
 /// Removes what an unfinished restore into a new server has made: whatever bears its mark, found by name, since who was killed between asking for a server and being told its id
 /// has written down no id.
 /// </summary>
-internal sealed class HalfMadeServers(OpenStackCloud cloud, IImageCluster cluster, RestoreRunner restores, DiskPools pools, TimeProvider time)
+internal sealed class HalfMadeServers(OpenStackCloud cloud, IImageCluster cluster, RestoreRunner restores, DiskPools pools, ServerPools serverPools, TimeProvider time)
 {
     /// <summary>The metadata key that marks what is not whole yet; its value is the restore's id.</summary>
     public const string Mark = "rbdbackup_unfinished";
@@ -26,7 +26,7 @@ internal sealed class HalfMadeServers(OpenStackCloud cloud, IImageCluster cluste
     {
         await foreach (var server in ServersAsync(hold, cancel))
         {
-            await RemoveServerAsync(server.Id, cancel);
+            await RemoveServerAsync(server, cancel);
         }
 
         foreach (var name in hold.NewVolumes.Distinct())
@@ -38,24 +38,26 @@ internal sealed class HalfMadeServers(OpenStackCloud cloud, IImageCluster cluste
         }
     }
 
-    /// <summary>The images of a server's own disks.</summary>
-    public async Task<IReadOnlyList<ImageSpec>> ImagesAsync(string server, CancellationToken cancel) =>
-        [.. (await new DiskSearch(cluster, pools.Servers).ImagesAsync(server, cancel)).Where(i => i.Name.StartsWith($"{server}_disk", StringComparison.Ordinal))];
-
-    private async Task RemoveServerAsync(string id, CancellationToken cancel)
+    private async Task RemoveServerAsync(Server server, CancellationToken cancel)
     {
+        // Once it is deleted it is on no host.
+        var (id, search) = (server.Id, new DiskSearch(cluster, await serverPools.OfAsync(server, cancel)));
+
         // Nova gives an image up that has snapshots, and a restored one has one.
-        foreach (var image in await ImagesAsync(id, cancel))
+        foreach (var image in await DisksAsync())
         {
             await DropAsync(image, remove: false, cancel);
         }
 
         await cloud.Compute.DeleteServerAsync(id, cancel);
         await GoneAsync($"server {id}", () => cloud.Compute.GetServerAsync(id, cancel), s => s.Status == "DELETED", cancel);
-        foreach (var image in await ImagesAsync(id, cancel))
+        foreach (var image in await DisksAsync())
         {
             await DropAsync(image, remove: true, cancel);
         }
+
+        async Task<IReadOnlyList<ImageSpec>> DisksAsync() =>
+            [.. (await search.ImagesAsync(id, cancel)).Where(i => i.Name.StartsWith($"{id}_disk", StringComparison.Ordinal))];
     }
 
     private async Task RemoveVolumeAsync(Volume volume, CancellationToken cancel)

@@ -25,13 +25,13 @@ internal sealed record NewServerResult(string Server, IReadOnlyList<string> Volu
 /// </summary>
 internal sealed class NewServerRestore(
     RbdBackupSettings settings, OpenStackCloud cloud, IImageCluster cluster, IStateStore state, PointRepository repository, ServerHolds holds, ServerRestores servers, RestoreRunner restores,
-    ILogger log, TimeProvider time)
+    ServerPools serverPools, ILogger log, TimeProvider time)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(300);
 
     private readonly ServerStates _states = new(cloud, time);
-    private readonly ServerLookup _lookup = new(cloud, cluster, settings.Pools, null);
+    private readonly ServerLookup _lookup = new(cloud, cluster, settings.Pools, serverPools, null);
 
     /// <summary>Makes it.</summary>
     /// <param name="point">The server point.</param>
@@ -65,9 +65,9 @@ internal sealed class NewServerRestore(
                 await ExchangeAsync(server, plan, points, volumes, progress, held.Token);
             }
 
-            await UnmarkAsync(server, volumes, held.Token);
+            await UnmarkAsync(server.Id, volumes, held.Token);
             await ServerHolds.RemoveAsync(lease, held.Token);
-            return new NewServerResult(server, volumes, plan.ImageId is not null);
+            return new NewServerResult(server.Id, volumes, plan.ImageId is not null);
         }
         catch
         {
@@ -148,7 +148,7 @@ internal sealed class NewServerRestore(
         return volume.Id;
     }
 
-    private async Task<string> MakeServerAsync(ServerPoint point, NewServerAsk ask, NewServerPlan plan, List<string> volumes, string mark, CancellationToken cancel)
+    private async Task<Server> MakeServerAsync(ServerPoint point, NewServerAsk ask, NewServerPlan plan, List<string> volumes, string mark, CancellationToken cancel)
     {
         var kept = point.Description;
         var all = plan.Volumes.Zip(volumes).Select(v => new ServerVolume(
@@ -167,15 +167,15 @@ internal sealed class NewServerRestore(
         };
         var id = await cloud.Compute.CreateServerAsync(asked, cancel);
         Checkpoints.Pass("newserver.server");
-        await _states.UntilAsync(id, "is ACTIVE", s => s.Status == "ACTIVE" && s.TaskState is null, Patience, cancel);
-        return id;
+        return await _states.UntilAsync(id, "is ACTIVE", s => s.Status == "ACTIVE" && s.TaskState is null, Patience, cancel);
     }
 
     /// <summary>The server runs from an image nobody wants: off with it, its disks exchanged, its volumes attached, and then it starts as what it was.</summary>
     private async Task ExchangeAsync(
-        string server, NewServerPlan plan, Dictionary<PointId, Manifest> points, List<string> volumes, IProgressReporter progress, CancellationToken cancel)
+        Server made, NewServerPlan plan, Dictionary<PointId, Manifest> points, List<string> volumes, IProgressReporter progress, CancellationToken cancel)
     {
-        var pool = await new DiskSearch(cluster, settings.Pools.Servers).OfAsync(server, cancel);
+        var server = made.Id;
+        var pool = await new DiskSearch(cluster, await serverPools.OfAsync(made, cancel)).OfAsync(server, cancel);
         foreach (var disk in plan.Local)
         {
             var image = new ImageSpec(pool, $"{server}{disk.Suffix}");

@@ -16,12 +16,12 @@ namespace RbdBackup.Servers;
 /// <summary>Makes server points: what the cloud tells of a server, and what Core makes of it.</summary>
 internal sealed class ServerBackups(
     RbdBackupSettings settings, OpenStackCloud cloud, IImageCluster cluster, IStateStore state, PointRepository repository, BackupRunner backups,
-    RestoreRunner restores, ILoggerFactory loggers, TimeProvider time)
+    RestoreRunner restores, ServerPools serverPools, ILoggerFactory loggers, TimeProvider time)
 {
     private readonly LibvirtGuest? _libvirt = settings.Backup.LibvirtUri is { } uri ? new LibvirtGuest(uri) : null;
 
     /// <summary>Gives back what dead runs did to servers.</summary>
-    public ServerHolds Holds => new(cloud, cluster, state, _libvirt, new HalfMadeServers(cloud, cluster, restores, settings.Pools, time), settings.Ceph.LeaseDuration, time, loggers.CreateLogger<ServerHolds>());
+    public ServerHolds Holds => new(cloud, cluster, state, _libvirt, new HalfMadeServers(cloud, cluster, restores, settings.Pools, serverPools, time), settings.Ceph.LeaseDuration, time, loggers.CreateLogger<ServerHolds>());
 
     /// <summary>The consistency that is wanted: what was said, else the policy's, else crash.</summary>
     /// <exception cref="RbdBackupException">Usage: frozen needs the hypervisors.</exception>
@@ -47,7 +47,7 @@ internal sealed class ServerBackups(
         Server server, Consistency wanted, bool full, string? policy, int? cycleDays, AskedBy askedBy, IProgressReporter progress, CancellationToken cancel,
         (ILease Lease, PointId Point)? held = null)
     {
-        var lookup = new ServerLookup(cloud, cluster, settings.Pools, _libvirt);
+        var lookup = new ServerLookup(cloud, cluster, settings.Pools, serverPools, _libvirt);
         var sight = await lookup.LookAsync(server, cancel);
         var (disks, skipped) = ServerDiskPlanner.Plan(sight, $"{settings.Notifications.MetadataPrefix}policy");
         var ask = new ServerBackupAsk(

@@ -71,7 +71,7 @@ internal static class ServerDiskPlanner
             ? ([.. disks.OrderBy(d => d.BootIndex ?? 1).ThenBy(d => d.Role)], skipped)
             : throw new RbdBackupException(
                 ErrorKind.NotFound, $"server {sight.Server.Name} ({sight.Server.Id}) has no root disk that we find; it is {sight.Server.Status}",
-                "A server that was shelved has its root disk in Glance only: unshelve it. Otherwise check [ceph] vms_pool and volumes_pool.");
+                "A server that was shelved has its root disk in Glance only: unshelve it. Otherwise check vms_pool, volumes_pool, hosts and aggregates of the [ceph] sections.");
     }
 
     /// <summary>Leaving the root disk out is for who can say so, on the volume; the others are a point for themselves.</summary>

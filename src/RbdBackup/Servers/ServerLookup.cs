@@ -9,7 +9,7 @@ using RbdBackup.OpenStack.Compute;
 namespace RbdBackup.Servers;
 
 /// <summary>Asks Nova, Cinder and Ceph what a server is and which disks it has.</summary>
-internal sealed class ServerLookup(OpenStackCloud cloud, IImageCluster cluster, DiskPools pools, LibvirtGuest? libvirt)
+internal sealed class ServerLookup(OpenStackCloud cloud, IImageCluster cluster, DiskPools pools, ServerPools serverPools, LibvirtGuest? libvirt)
 {
     /// <summary>The server with this id, or the only one with this name.</summary>
     /// <param name="cloud">The cloud.</param>
@@ -40,7 +40,7 @@ internal sealed class ServerLookup(OpenStackCloud cloud, IImageCluster cluster, 
     public async Task<ServerSight> LookAsync(Server server, CancellationToken cancel)
     {
         var images = new List<ImageSpec>();
-        var serverPool = await new DiskSearch(cluster, pools.Servers).OfAsync(server.Id, cancel);
+        var serverPool = await new DiskSearch(cluster, await serverPools.OfAsync(server, cancel)).OfAsync(server.Id, cancel);
         foreach (var suffix in ServerDiskPlanner.Suffixes)
         {
             await AddAsync($"{server.Id}_disk{suffix}");

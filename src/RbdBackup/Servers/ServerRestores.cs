@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using RbdBackup.Composition;
-using RbdBackup.Configuration;
 using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -16,7 +15,7 @@ namespace RbdBackup.Servers;
 /// anywhere, the same command again goes on.
 /// </summary>
 internal sealed class ServerRestores(
-    RbdBackupSettings settings, OpenStackCloud cloud, IImageCluster cluster, IStateStore state, ServerHolds holds, RestoreRunner restores, ILoggerFactory loggers, TimeProvider time)
+    OpenStackCloud cloud, IImageCluster cluster, IStateStore state, ServerHolds holds, RestoreRunner restores, ServerPools serverPools, ILoggerFactory loggers, TimeProvider time)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan WatchersGo = TimeSpan.FromSeconds(60);
@@ -38,7 +37,7 @@ internal sealed class ServerRestores(
         await using var lease = await state.AcquireAsync(StateKeys.Server(server.Id), cancel);
         using var held = CancellationTokenSource.CreateLinkedTokenSource(cancel, lease.Lost);
         await holds.GiveBackAsync(lease, held.Token);
-        var root = new ImageSpec(await new DiskSearch(cluster, settings.Pools.Servers).OfAsync(server.Id, held.Token), $"{server.Id}_disk");
+        var root = new ImageSpec(await new DiskSearch(cluster, await serverPools.OfAsync(server, held.Token)).OfAsync(server.Id, held.Token), $"{server.Id}_disk");
 
         // What an interrupted restore wrote down still says what the server was before that.
         var hold = ServerHold.Find(await state.ReadAsync(lease.Name, held.Token)) ?? await BeginAsync(server.Id, root, held.Token);

@@ -8,6 +8,7 @@ using RbdBackup.OpenStack;
 using RbdBackup.OpenStack.BlockStorage;
 using RbdBackup.OpenStack.Cloud;
 using RbdBackup.OpenStack.Compute;
+using RbdBackup.Servers;
 using RbdBackup.Worker;
 
 namespace RbdBackup.Tenants;
@@ -17,7 +18,7 @@ namespace RbdBackup.Tenants;
 /// when a look failed. All that notifications do it does too, only later. One worker at a time.
 /// </summary>
 internal sealed partial class CloudReconciler(
-    OpenStackCloud cloud, IImageCluster cluster, IStateStore state, CoveragePlanner planner, MeaningOptions words, LiveView live, IReadOnlyList<string> serverPools, Members members, TenantRecords records,
+    OpenStackCloud cloud, IImageCluster cluster, IStateStore state, CoveragePlanner planner, MeaningOptions words, LiveView live, ServerPools serverPools, Members members, TenantRecords records,
     TenantKeeper keeper, ServerImages? images, TimeSpan interval, TimeProvider time, ILogger log)
 {
     private const string Begun = "begun";

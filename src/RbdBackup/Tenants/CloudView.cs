@@ -17,16 +17,20 @@ internal interface ICloudView
     /// <summary>A volume; null where there is none.</summary>
     Task<Volume?> VolumeAsync(string id, CancellationToken cancel);
 
+    /// <summary>The pools in which a server's disks may be.</summary>
+    /// <exception cref="RbdBackupException">As <see cref="ServerPools.OfAsync"/>.</exception>
+    Task<IReadOnlyList<string>> PoolsOfServerAsync(Server server, CancellationToken cancel);
+
     /// <summary>The images in the pool of Nova's disks that begin with a server's id.</summary>
-    /// <exception cref="RbdBackupException">As <see cref="PoolPlanner.Choose"/>.</exception>
-    Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(string id, CancellationToken cancel);
+    /// <exception cref="RbdBackupException">As <see cref="ServerPools.OfAsync"/> and <see cref="PoolPlanner.Choose"/>.</exception>
+    Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(Server server, CancellationToken cancel);
 
     /// <summary>True where there is such an image.</summary>
     Task<bool> HasImageAsync(ImageSpec image, CancellationToken cancel);
 }
 
 /// <summary>Asks Nova, Cinder and Ceph.</summary>
-internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, IReadOnlyList<string> serverPools) : ICloudView
+internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, ServerPools serverPools) : ICloudView
 {
     /// <inheritdoc/>
     public async Task<Server?> ServerAsync(string id, CancellationToken cancel) =>
@@ -42,7 +46,11 @@ internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, IRea
     public Task<GlanceImage?> ImageAsync(string id, CancellationToken cancel) => FoundAsync(() => cloud.Images.GetAsync(id, cancel));
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(string id, CancellationToken cancel) => new DiskSearch(cluster, serverPools).ImagesAsync(id, cancel);
+    public Task<IReadOnlyList<string>> PoolsOfServerAsync(Server server, CancellationToken cancel) => serverPools.OfAsync(server, cancel);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(Server server, CancellationToken cancel) =>
+        await new DiskSearch(cluster, await PoolsOfServerAsync(server, cancel)).ImagesAsync(server.Id, cancel);
 
     /// <inheritdoc/>
     public async Task<bool> HasImageAsync(ImageSpec image, CancellationToken cancel) => await FoundAsync(() => cluster.FindAsync(image, cancel)) is not null;
@@ -62,7 +70,7 @@ internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, IRea
 }
 
 /// <summary>What listings showed of those servers and volumes that may matter; what they did not show, another view says.</summary>
-internal sealed class ListedView(ICloudView live, IImageCluster cluster, IReadOnlyList<string> serverPools) : ICloudView
+internal sealed class ListedView(ICloudView live, IImageCluster cluster, ServerPools serverPools) : ICloudView
 {
     private readonly Dictionary<string, (HashSet<string> Images, RbdBackupException? Error)> _pools = [];
     private readonly Dictionary<string, ILookup<string, string>> _ofServers = [];
@@ -80,10 +88,13 @@ internal sealed class ListedView(ICloudView live, IImageCluster cluster, IReadOn
     public async Task<Volume?> VolumeAsync(string id, CancellationToken cancel) => Volumes.GetValueOrDefault(id) ?? await live.VolumeAsync(id, cancel);
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(string id, CancellationToken cancel)
+    public Task<IReadOnlyList<string>> PoolsOfServerAsync(Server server, CancellationToken cancel) => serverPools.OfAsync(server, cancel);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(Server server, CancellationToken cancel)
     {
-        var sights = new List<PoolSight>();
-        foreach (var pool in serverPools)
+        var (id, sights) = (server.Id, new List<PoolSight>());
+        foreach (var pool in await PoolsOfServerAsync(server, cancel))
         {
             var (images, error) = await PoolAsync(pool, cancel);
             if (!_ofServers.TryGetValue(pool, out var ofServers))

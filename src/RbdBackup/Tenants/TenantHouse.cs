@@ -8,6 +8,7 @@ using RbdBackup.Core.Servers;
 using RbdBackup.Messaging;
 using RbdBackup.OpenStack;
 using RbdBackup.OpenStack.Cloud;
+using RbdBackup.Servers;
 using RbdBackup.Worker;
 
 namespace RbdBackup.Tenants;
@@ -23,20 +24,20 @@ internal sealed partial class TenantHouse
 
     /// <summary>Builds it; nothing is sent yet.</summary>
     public TenantHouse(
-        OpenStackCloud cloud, RbdBackupSettings settings, IImageCluster cluster, IStateStore state, MeaningOptions words,
+        OpenStackCloud cloud, RbdBackupSettings settings, IImageCluster cluster, IStateStore state, ServerPools serverPools, MeaningOptions words,
         Func<BackupRequest, CancellationToken, Task> ask, Func<ServerRequest, CancellationToken, Task> askServer, ILoggerFactory loggers, TimeProvider time)
     {
         _log = loggers.CreateLogger<TenantHouse>();
         _gate = new ProjectGate(cloud.Identity, settings.Tenants, time);
         var (members, records) = (new Members(state), new TenantRecords(state, time));
         var planner = new CoveragePlanner(words, settings.Policies, settings.Pools);
-        var live = new LiveView(cloud, cluster, settings.Pools.Servers);
+        var live = new LiveView(cloud, cluster, serverPools);
         _status = settings.Tenants.WriteStatus ? new StatusWriter(cloud.Compute, words, members, records, time, loggers.CreateLogger<StatusWriter>()) : null;
         var keeper = new TenantKeeper(
             planner, words, settings.Policies, live, members, records, _gate, ask, askServer, id => _status?.Changed(id), time, loggers.CreateLogger<TenantKeeper>());
         var images = settings.Tenants.ServerBackups ? new ServerImages(cloud.Images, state, time) : null;
         _reconciler = new CloudReconciler(
-            cloud, cluster, state, planner, words, live, settings.Pools.Servers, members, records, keeper, images, settings.Tenants.ReconcileInterval, time, loggers.CreateLogger<CloudReconciler>());
+            cloud, cluster, state, planner, words, live, serverPools, members, records, keeper, images, settings.Tenants.ReconcileInterval, time, loggers.CreateLogger<CloudReconciler>());
         _intake = new TenantIntake(words, members, records, keeper, images, _reconciler.Wake, loggers.CreateLogger<TenantIntake>());
     }
 

@@ -98,8 +98,10 @@ internal sealed partial class TenantKeeper(
             return null;
         }
 
-        var disks = server is null ? [] : planner.OfServer(server, await cloud.ImagesOfServerAsync(subject.Id, cancel)).ToList();
-        foreach (var missing in server is null ? [] : known.Values.Where(m => m.Server == subject.Id && m.Volume is null && m.Policy is not null && disks.All(d => d.Image != m.Image)))
+        var disks = server is null ? [] : planner.OfServer(server, await cloud.ImagesOfServerAsync(server, cancel)).ToList();
+        var pools = server is null ? [] : await cloud.PoolsOfServerAsync(server, cancel);
+        foreach (var missing in known.Values.Where(
+            m => m.Server == subject.Id && m.Volume is null && m.Policy is not null && pools.Contains(m.Image.Pool) && disks.All(d => d.Image != m.Image)))
         {
             // Where its cluster can't be asked this fails, and the look with it: what is only out of sight stays protected.
             await cloud.HasImageAsync(missing.Image, cancel);

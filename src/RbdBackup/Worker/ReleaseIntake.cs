@@ -16,6 +16,8 @@ namespace RbdBackup.Worker;
 internal sealed partial class ReleaseIntake(
     IImageCluster cluster, DiskReleaser releaser, MeaningOptions meaning, DiskPools pools, WorkerMetrics metrics, TimeProvider time, ILogger log)
 {
+    private static readonly TimeSpan OthersPatience = TimeSpan.FromSeconds(2);
+
     /// <summary>Handles one notification.</summary>
     public async Task HandleAsync(NotificationDelivery delivery, CancellationToken stop)
     {
@@ -25,7 +27,7 @@ internal sealed partial class ReleaseIntake(
             var (disk, candidates) = (release.Disk, release.Disk.Kind == DiskKind.Server ? pools.Servers : pools.Volumes);
             var removed = candidates is [_]
                 ? await ReleaseAllAsync(release, disk, stop)
-                : await FirstAsync(candidates.Select(p => disk with { Image = disk.Image with { Pool = p } }), (d, t) => ReleaseIfThereAsync(release, d, t), stop);
+                : await EverywhereAsync(candidates.Select(p => disk with { Image = disk.Image with { Pool = p } }), (d, t) => ReleaseIfThereAsync(release, d, t), stop);
             if (removed > 0)
             {
                 metrics.Released(time.GetElapsedTime(from), time.GetUtcNow() - release.Origin.Timestamp);
@@ -34,34 +36,43 @@ internal sealed partial class ReleaseIntake(
     }
 
     /// <summary>
-    /// Looks into all pools at once, and waits no longer than until the disk is found and released: a cluster that is down must not hold back a disk of another. Where
-    /// it is found nowhere, and one of them could not be asked, that one's error is the answer, and the message comes again.
+    /// Looks into all pools at once, and releases the disk wherever it is found: a migration may have left its name in another cluster. A cluster that is down must not hold
+    /// back a disk of another: once one is released, the others have a moment left. Where it is found nowhere, and one of them could not be asked, that one's error is the
+    /// answer, and the message comes again.
     /// </summary>
-    private static async Task<int> FirstAsync(IEnumerable<DiskRef> candidates, Func<DiskRef, CancellationToken, Task<int?>> release, CancellationToken stop)
+    private async Task<int> EverywhereAsync(IEnumerable<DiskRef> candidates, Func<DiskRef, CancellationToken, Task<int?>> release, CancellationToken stop)
     {
-        using var others = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        RbdBackupException? failed = null;
-        await foreach (var done in Task.WhenEach(candidates.Select(c => release(c, others.Token)).ToList()))
+        using var moment = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, moment.Token);
+        var (failed, released) = ((RbdBackupException?)null, (int?)null);
+        try
         {
-            try
+            await foreach (var done in Task.WhenEach(candidates.Select(c => release(c, either.Token)).ToList()).WithCancellation(either.Token))
             {
-                if (await done is { } removed)
+                try
                 {
-                    await others.CancelAsync();
-                    return removed;
+                    if (await done is { } removed)
+                    {
+                        released = removed + (released ?? 0);
+                        moment.CancelAfter(OthersPatience);
+                    }
+                }
+                catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
+                {
+                    // A cluster without such a pool.
+                }
+                catch (RbdBackupException e)
+                {
+                    failed = e;
                 }
             }
-            catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
-            {
-                // A cluster without such a pool.
-            }
-            catch (RbdBackupException e)
-            {
-                failed = e;
-            }
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            // What is left in a cluster that does not answer, a sweep finds.
         }
 
-        return failed is null ? 0 : throw failed;
+        return released ?? (failed is null ? 0 : throw failed);
     }
 
     private async Task<int?> ReleaseIfThereAsync(ReleaseDisk release, DiskRef disk, CancellationToken stop) =>

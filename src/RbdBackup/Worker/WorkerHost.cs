@@ -42,14 +42,15 @@ internal sealed class WorkerHost(CommandContext context)
         await using var publisher = QueueFactory.OpenEvents(settings, context.Loggers, time);
         var events = new JobEvents(publisher);
         await using var queue = QueueFactory.Open(settings, context.Loggers, time);
+        var serverPools = cloud is null ? null : new ServerPools(settings, cloud.Compute, Log<ServerPools>(), time);
         ServerTurns? turns = null;
         var tenants = cloud is null
             ? null
-            : new TenantHouse(cloud, settings, cluster, state, meaning, queue.PublishAsync, (request, t) => turns!.AskAsync(request, t), context.Loggers, time);
+            : new TenantHouse(cloud, settings, cluster, state, serverPools!, meaning, queue.PublishAsync, (request, t) => turns!.AskAsync(request, t), context.Loggers, time);
         using var dispatcher = new Dispatcher(state, runner, services, settings.Jobs, metrics, events, time, Log<Dispatcher>(), tenants);
         var listeners = urls.Select(u => new NotificationListener(u, QueueFactory.Options(settings), time, Log<NotificationListener>())).ToList();
 
-        var servers = cloud is null ? null : ServerServices.BackupsOf(settings, cloud, cluster, state, repository, services, throttle, context.Loggers, time, activity);
+        var servers = cloud is null ? null : ServerServices.BackupsOf(settings, cloud, cluster, state, repository, services, throttle, serverPools!, context.Loggers, time, activity);
         if (tenants is not null)
         {
             var reports = new ServerReports(repository, new Members(state), metrics, events, tenants, Log<ServerReports>());

@@ -109,6 +109,18 @@ public sealed class ClusterTests(SecondCluster clusters) : IClassFixture<SecondC
         await ReleasedAsync(server, there, worker);
     }
 
+    [Fact]
+    public async Task A_disk_is_released_although_a_migration_left_its_name_in_another_cluster()
+    {
+        using var sandbox = clusters.NewSandbox(WorkerProcess.Settings(_name));
+        var server = Guid.NewGuid().ToString();
+        await using var real = await clusters.CreateAsync(Size, $"{server}_disk");
+        await sandbox.DoAsync("backup", "server", server);
+        await using var left = await clusters.Mini.CreateAsync(Size, name: $"{server}_disk");
+        await using var worker = await WorkerProcess.StartAsync(sandbox);
+        await ReleasedAsync(server, real, worker);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

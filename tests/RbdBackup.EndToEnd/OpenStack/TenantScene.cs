@@ -153,11 +153,16 @@ public sealed class TenantScene : IAsyncLifetime
     public static Task<string> CliAsync(params string[] arguments) => CliOfAsync("A", arguments);
 
     /// <summary>The same as another tenant types it.</summary>
-    public static Task<string> CliOfAsync(string tenant, params string[] arguments) => Tool.RunAsync(
+    public static Task<string> CliOfAsync(string tenant, params string[] arguments) => CliAsAsync($"TENANT_{tenant}", arguments);
+
+    /// <summary>The same as the operator types it.</summary>
+    public static Task<string> CliOfServiceAsync(params string[] arguments) => CliAsAsync("SERVICE", arguments);
+
+    private static Task<string> CliAsAsync(string who, string[] arguments) => Tool.RunAsync(
         "openstack",
         [
-            "--os-auth-url", Tenant.AuthUrl, "--os-username", Mini.Setting($"RBDBACKUP_TEST_TENANT_{tenant}_USER"), "--os-password", Mini.Setting($"RBDBACKUP_TEST_TENANT_{tenant}_PASSWORD"),
-            "--os-project-name", Mini.Setting($"RBDBACKUP_TEST_TENANT_{tenant}_PROJECT"), .. arguments,
+            "--os-auth-url", Tenant.AuthUrl, "--os-username", Mini.Setting($"RBDBACKUP_TEST_{who}_USER"), "--os-password", Mini.Setting($"RBDBACKUP_TEST_{who}_PASSWORD"),
+            "--os-project-name", Mini.Setting($"RBDBACKUP_TEST_{who}_PROJECT"), .. arguments,
         ]);
 
     private static Task WhenNovaTakesItAsync(Func<Task> change) => Tenant.UntilAsync("Nova takes metadata", async () =>

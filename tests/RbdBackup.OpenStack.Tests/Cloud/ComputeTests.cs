@@ -133,6 +133,20 @@ public sealed class ComputeTests(ServerPlace place) : IClassFixture<ServerPlace>
     }
 
     [Fact]
+    public async Task Aggregates_are_listed_with_their_hosts_to_who_may_see_them()
+    {
+        var host = (await Worker.GetServerAsync(place.Id, None)).Host!;
+        await using var empty = await AggregatePlace.CreateAsync();
+        await using var full = await AggregatePlace.CreateAsync(host);
+        var listed = await Worker.ListAggregatesAsync(None);
+        Assert.Empty(Assert.Single(listed, a => a.Name == empty.Name).Hosts);
+        Assert.Equal([host], Assert.Single(listed, a => a.Name == full.Name).Hosts);
+
+        var e = await FailsAsync(ErrorKind.Permission, () => Tenant.ListAggregatesAsync(None));
+        Assert.Contains("listing host aggregates", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_another_tenant_has_is_not_there_and_what_is_the_operators_is_refused()
     {
         using var other = Open(CloudPlace.Tenant("B"));

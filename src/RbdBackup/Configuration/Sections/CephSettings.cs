@@ -42,6 +42,12 @@ public sealed record CephSettings
     [Option("volumes", "The pool of Cinder's volumes (volume ID means volume-<id> in it).")]
     public required string VolumesPool { get; init; }
 
+    [Option("", "Where there are several clusters: compute hosts, as Nova names them, whose servers have their disks in this one; * and ? stand for any characters.")]
+    public required IReadOnlyList<string> Hosts { get; init; }
+
+    [Option("", "The same by Nova's host aggregates, by name. A server whose host is named nowhere has its disks where they are found.")]
+    public required IReadOnlyList<string> Aggregates { get; init; }
+
     [Option(
         "rbdbackup.{point}",
         "The name of snapshots on images that are no Cinder volumes. {point} is the point's id and must be in it; {time} is seconds "

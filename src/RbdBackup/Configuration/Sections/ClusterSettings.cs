@@ -33,8 +33,14 @@ public sealed record ClusterSettings
     [Option("${ceph.lease_duration}", "How long a lease outlives a process that died.", Min = "5s", Max = "1h")]
     public required TimeSpan LeaseDuration { get; init; }
 
-    [Option("${ceph.vms_pool}", "The pool of Nova's disks. In which cluster a server's disks are, is found by looking into this pool of each.")]
+    [Option("${ceph.vms_pool}", "The pool of Nova's disks. In which cluster a server's disks are, hosts and aggregates say; where they say nothing, it is found by looking into this pool of each.")]
     public required string VmsPool { get; init; }
+
+    [Option("", "Compute hosts, as Nova names them, whose servers have their disks in this cluster; * and ? stand for any characters.")]
+    public required IReadOnlyList<string> Hosts { get; init; }
+
+    [Option("", "The same by Nova's host aggregates, by name.")]
+    public required IReadOnlyList<string> Aggregates { get; init; }
 
     [Option("${ceph.volumes_pool}", "The pool of Cinder's volumes. Which volumes are in it, [tenants] volume_pools says.")]
     public required string VolumesPool { get; init; }
@@ -52,6 +58,8 @@ public sealed record ClusterSettings
         CallDeadline = CallDeadline,
         LeaseDuration = LeaseDuration,
         VmsPool = $"{name}:{VmsPool}",
+        Hosts = Hosts,
+        Aggregates = Aggregates,
         VolumesPool = $"{name}:{VolumesPool}",
     };
 }
