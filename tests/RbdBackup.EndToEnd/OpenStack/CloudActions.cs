@@ -53,6 +53,14 @@ internal sealed class CloudActions : IDisposable
     public async Task<string> CreateTypeAsync(string name) =>
         (await DoAsync($"{_cinder}/types", new() { ["volume_type"] = new JsonObject { ["name"] = name } }))!["volume_type"]!["id"]!.GetValue<string>();
 
+    /// <summary>A volume type whose volumes may be attached to several servers; its id.</summary>
+    public async Task<string> CreateMultiattachTypeAsync(string name)
+    {
+        var type = await CreateTypeAsync(name);
+        await DoAsync($"{_cinder}/types/{type}/extra_specs", new() { ["extra_specs"] = new JsonObject { ["multiattach"] = "<is> True" } });
+        return type;
+    }
+
     public async Task DeleteTypeAsync(string type) => (await _http.DeleteAsync($"{_cinder}/types/{type}")).EnsureSuccessStatusCode();
 
     public void Dispose() => _http.Dispose();
