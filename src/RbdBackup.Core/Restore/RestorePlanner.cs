@@ -1,3 +1,5 @@
+using RbdBackup.Core.Model;
+
 namespace RbdBackup.Core.Restore;
 
 /// <summary>The next thing to do in a restore.</summary>
@@ -50,6 +52,18 @@ public sealed record RestoreSight(string? AtTarget, string? AtScratch, string? A
 /// <summary>Decides by image ids alone what comes next, so that a restore that was killed anywhere goes on. Pure.</summary>
 public static class RestorePlanner
 {
+    /// <summary>exclusive-lock, object-map, fast-diff and journaling: what is switched while an image lives.</summary>
+    private const ulong Switched = (1UL << 2) | (1UL << 3) | (1UL << 4) | (1UL << 6);
+
+    /// <summary>
+    /// What the new image is made with: what the point's had, but the switches are those of the image that it takes the place of. Cinder takes them from a volume that several
+    /// servers may write to, and an operator may have, since.
+    /// </summary>
+    /// <param name="point">The point's.</param>
+    /// <param name="replaced">That image's; null where there is none.</param>
+    public static ImageLayout LayoutOf(ImageLayout point, ImageLayout? replaced) =>
+        replaced is null ? point : point with { Features = (point.Features & ~Switched) | (replaced.Features & Switched) };
+
     /// <summary>The next step towards the new image under the target's name.</summary>
     public static RestoreStep Next(RestoreJournal journal, RestoreSight sight)
     {

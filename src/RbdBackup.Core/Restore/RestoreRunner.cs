@@ -138,7 +138,8 @@ public sealed partial class RestoreRunner(
         {
             case RestoreStep.MakeScratch:
                 await cluster.RemoveAsync(journal.Scratch, cancel);
-                await cluster.CreateAsync(journal.Scratch, ask.Point.Size, ask.Point.Layout, cancel);
+                var replaced = await cluster.FindAsync(ask.Target, cancel) is { } there && there.ImageId == journal.OldImageId ? there.Layout : null;
+                await cluster.CreateAsync(journal.Scratch, ask.Point.Size, RestorePlanner.LayoutOf(ask.Point.Layout, replaced), cancel);
                 Checkpoints.Pass("restore.made");
                 journal = journal with { NewImageId = (await cluster.FindAsync(journal.Scratch, cancel))?.ImageId, Filled = false };
                 break;

@@ -43,6 +43,19 @@ public sealed class RestorePlannerTests
         Assert.Equal(step, RestorePlanner.NextUndo(Journal(made, old, filled: true), new RestoreSight(target, scratch, aside, trashed)));
 
     [Theory]
+    [InlineData(0b0111101UL, null, 0b0111101UL)] // what Cinder and Nova make: layering, exclusive-lock, object-map, fast-diff, deep-flatten
+    [InlineData(0b0111101UL, 0b0111101UL, 0b0111101UL)]
+    [InlineData(0b0111101UL, 0b0100001UL, 0b0100001UL)] // a multiattach volume
+    [InlineData(0b0100001UL, 0b0111101UL, 0b0111101UL)]
+    [InlineData(0b10111101UL, 0b0000001UL, 0b10100001UL)] // the data pool, and what else an image has for good, is the point's
+    [InlineData(0b0111101UL, 0b1111101UL, 0b1111101UL)] // journaling
+    public void The_new_image_has_the_switches_of_the_one_that_it_replaces(ulong point, ulong? replaced, ulong expected)
+    {
+        var layout = new ImageLayout(22, point, 1 << 22, 1, "data");
+        Assert.Equal(layout with { Features = expected }, RestorePlanner.LayoutOf(layout, replaced is { } f ? new ImageLayout(20, f, 1 << 20, 1, null) : null));
+    }
+
+    [Theory]
     [InlineData(Old)]
     [InlineData(null)]
     public void From_every_step_a_restore_gets_to_its_end_and_back_and_the_old_image_is_never_lost(string? old)

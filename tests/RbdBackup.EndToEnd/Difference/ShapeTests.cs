@@ -37,6 +37,22 @@ public sealed class ShapeTests(Mini mini) : IClassFixture<Mini>
     }
 
     [Fact]
+    public async Task What_was_switched_off_on_an_image_since_stays_off_when_it_is_restored()
+    {
+        await using var scene = new Scene(await mini.CreateAsync(8 * Mib, Mini.Layout(20)));
+        await scene.Image.FillAsync(Mib, Mib, 1);
+        await scene.FullAsync("the first point");
+        await Tool.RbdAsync("feature", "disable", $"{scene.Image.Spec}", "fast-diff", "object-map", "exclusive-lock");
+
+        // As Cinder does with a volume that several servers may write to.
+        var off = (await scene.Image.InfoAsync()).Layout;
+        await scene.Sandbox.DoAsync("restore", scene.Points[0].Point, "--replace");
+        Assert.Equal(off, (await scene.Image.InfoAsync()).Layout);
+        await scene.Sandbox.DoAsync("restore", "--undo", $"{scene.Image.Spec}");
+        await scene.CheckAllAsync(mini);
+    }
+
+    [Fact]
     public async Task An_empty_image_and_one_that_was_never_written_to()
     {
         await using var empty = new Scene(await mini.CreateAsync(0));
