@@ -73,7 +73,7 @@ public sealed class StalledOwnerTests(CephFixture ceph)
             var (call, name, seconds) = await told.Task.WaitAsync(TimeSpan.FromMinutes(1));
 
             Assert.Equal(("rbd_aio_write", test.Spec.ToString()), (call, name));
-            Assert.True(seconds >= 1);
+            Assert.InRange(seconds, 0.9, 60); // a timer may be early by a tick
             await holder.WakeAsync();
             await writing;
         }
