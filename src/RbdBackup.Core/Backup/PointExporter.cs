@@ -10,6 +10,7 @@ namespace RbdBackup.Core.Backup;
 /// </summary>
 public sealed class PointExporter(IImage image, FrameEncoder encoder, SegmentStore segments, BackupOptions options, IThrottle throttle) : IDisposable
 {
+    /// <summary>The largest that the configuration takes; a plan of an earlier try may have been cut by another one.</summary>
     private const int MaxSegment = 1 << 30;
 
     private readonly SemaphoreSlim _reads = new(options.ReadsInFlight);

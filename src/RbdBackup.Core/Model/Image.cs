@@ -88,8 +88,17 @@ public sealed record ImageInfo(
     /// <summary>When the image was made, by Ceph's clock; null where that is not known.</summary>
     public DateTimeOffset? Created { get; init; }
 
+    /// <summary>The bit of <see cref="ImageLayout.Features"/> for exclusive-lock.</summary>
+    public const ulong FeatureExclusiveLock = 1UL << 2;
+
+    /// <summary>The bit of <see cref="ImageLayout.Features"/> for object-map.</summary>
+    public const ulong FeatureObjectMap = 1UL << 3;
+
     /// <summary>The bit of <see cref="ImageLayout.Features"/> for fast-diff.</summary>
     public const ulong FeatureFastDiff = 1UL << 4;
+
+    /// <summary>The bit of <see cref="ImageLayout.Features"/> for journaling.</summary>
+    public const ulong FeatureJournaling = 1UL << 6;
 
     /// <summary>True where whole-object diffs may use object maps.</summary>
     public bool HasFastDiff => (Layout.Features & FeatureFastDiff) != 0;

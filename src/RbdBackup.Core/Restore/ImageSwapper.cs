@@ -9,8 +9,6 @@ namespace RbdBackup.Core.Restore;
 /// </summary>
 internal sealed class ImageSwapper(IImageCluster cluster, RestoreOptions options)
 {
-    private const ulong FeatureExclusiveLock = 1UL << 2;
-
     /// <summary>Refuses where the image under the target's name may not be replaced. Asked before the fill, which takes long, and again before the swap.</summary>
     public async Task RefuseIfInUseAsync(RestoreAsk ask, bool mayBeOpen, CancellationToken cancel)
     {
@@ -113,7 +111,7 @@ internal sealed class ImageSwapper(IImageCluster cluster, RestoreOptions options
     public static async Task LockAsync(IImage image, CancellationToken cancel)
     {
         await RefuseIfWatchedAsync(image, cancel);
-        if (((await image.GetInfoAsync(cancel)).Layout.Features & FeatureExclusiveLock) != 0)
+        if (((await image.GetInfoAsync(cancel)).Layout.Features & ImageInfo.FeatureExclusiveLock) != 0)
         {
             await image.AcquireLockAsync(cancel);
             await RefuseIfWatchedAsync(image, cancel);

@@ -52,8 +52,8 @@ public sealed record RestoreSight(string? AtTarget, string? AtScratch, string? A
 /// <summary>Decides by image ids alone what comes next, so that a restore that was killed anywhere goes on. Pure.</summary>
 public static class RestorePlanner
 {
-    /// <summary>exclusive-lock, object-map, fast-diff and journaling: what is switched while an image lives.</summary>
-    private const ulong Switched = (1UL << 2) | (1UL << 3) | (1UL << 4) | (1UL << 6);
+    /// <summary>What can be switched while an image lives.</summary>
+    private const ulong Switched = ImageInfo.FeatureExclusiveLock | ImageInfo.FeatureObjectMap | ImageInfo.FeatureFastDiff | ImageInfo.FeatureJournaling;
 
     /// <summary>
     /// What the new image is made with: what the point's had, but the switches are those of the image that it takes the place of. Cinder takes them from a volume that several
