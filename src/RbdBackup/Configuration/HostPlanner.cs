@@ -9,15 +9,20 @@ namespace RbdBackup.Configuration;
 /// <param name="Aggregates">Names of Nova's host aggregates.</param>
 public sealed record HostRule(string Pool, IReadOnlyList<string> Hosts, IReadOnlyList<string> Aggregates);
 
+/// <summary>The cluster that a compute host is named for.</summary>
+/// <param name="Pool">The pool of Nova's disks there.</param>
+/// <param name="By">What names it, such as <c>[ceph:ssd] hosts (cmp-*)</c>.</param>
+public sealed record HostChoice(string Pool, string By);
+
 /// <summary>Says in which cluster a server's disks are, by the host that it is on. Pure.</summary>
 public static class HostPlanner
 {
-    /// <summary>The pool of Nova's disks in the cluster that the host is named for; null where it is named for none, or the server is on no host.</summary>
+    /// <summary>The cluster that the host is named for; null where it is named for none, or the server is on no host.</summary>
     /// <param name="host">The server's host, as Nova shows it.</param>
     /// <param name="rules">What the clusters' sections say.</param>
     /// <param name="aggregates">The hosts of Nova's aggregates, by the aggregate's name.</param>
     /// <exception cref="RbdBackupException">Refused: it is named for two.</exception>
-    public static string? Choose(string? host, IEnumerable<HostRule> rules, IReadOnlyDictionary<string, IReadOnlyList<string>> aggregates)
+    public static HostChoice? Choose(string? host, IEnumerable<HostRule> rules, IReadOnlyDictionary<string, IReadOnlyList<string>> aggregates)
     {
         if (string.IsNullOrEmpty(host))
         {
@@ -28,7 +33,7 @@ public static class HostPlanner
         return named switch
         {
             [] => null,
-            [var one] => one.Rule.Pool,
+            [var one] => new HostChoice(one.Rule.Pool, $"{Section(one.Rule)} {one.Why}"),
             _ => throw new RbdBackupException(
                 ErrorKind.Refused, $"compute host {host} is named for {named.Count} clusters: {string.Join(", ", named.Select(n => $"{Section(n.Rule)} {n.Why}"))}",
                 "The disks of a host's servers are in one cluster: correct hosts and aggregates of these sections, or the aggregates in Nova."),

@@ -123,10 +123,16 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
         await foreach (var server in cloud.Compute.ListServersAsync(new ServerFilter { AllProjects = true }, cancel))
         {
             servers[server.Id] = server;
-            var (pools, why) = await PoolsAsync(serverPools, server, cancel);
-            foreach (var disk in planner.OfServer(server, ofServers[server.Id].Where(i => pools.Contains(i.Pool))))
+            var (place, why) = await PlaceAsync(serverPools, server, cancel);
+            var own = ofServers[server.Id].Where(i => place.Pools.Contains(i.Pool)).ToList();
+            foreach (var disk in planner.OfServer(server, own))
             {
                 Saw(why is null ? disk : disk.Without(why), server.Name);
+            }
+
+            if (!place.Pools.Any(IsSilent) && CoveragePlanner.MissingOf(server, own, place) is { } missing)
+            {
+                Saw(missing, server.Name);
             }
         }
 
@@ -135,24 +141,27 @@ internal sealed class PresentReader(RbdBackupSettings settings, IImageCluster cl
             var having = volume.Attachments.Select(a => servers.GetValueOrDefault(a.ServerId ?? "")).OfType<Server>().ToList();
             if (planner.OfVolume(volume, having) is { } disk)
             {
-                Saw(images.Contains(disk.Image) || Silent.ContainsKey(disk.Image.Cluster ?? "") ? disk : disk.Without($"no image {disk.Image.Name} in pool {disk.Image.Pool}"), volume.Name);
+                Saw(images.Contains(disk.Image) || IsSilent(disk.Image.Pool) ? disk : disk.NotFound($"no image {disk.Image.Name} in pool {disk.Image.Pool}"), volume.Name);
             }
         }
     }
 
     /// <summary>Where a server's disks may be; and why that can't be said, where its host is named for two clusters.</summary>
-    private static async Task<(IReadOnlyList<string> Pools, string? Why)> PoolsAsync(ServerPools serverPools, Server server, CancellationToken cancel)
+    private static async Task<(ServerPlace Place, string? Why)> PlaceAsync(ServerPools serverPools, Server server, CancellationToken cancel)
     {
         try
         {
-            return (await serverPools.OfAsync(server, cancel), null);
+            return (await serverPools.PlaceAsync(server, cancel), null);
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.Refused)
         {
-            return (serverPools.All, e.Message);
+            return (new ServerPlace(serverPools.All, null), e.Message);
         }
     }
 
+    /// <summary>True for a pool whose cluster could not be asked.</summary>
+    private bool IsSilent(string pool) => Silent.ContainsKey(ImageSpec.ClusterOf(pool) ?? "");
+
     private void Saw(Disk disk, string? name) => _disks[disk.Image] = new PresentDisk(
-        disk.Image, disk.Kind == DiskKind.Server ? "server" : "volume", disk.Id, string.IsNullOrEmpty(name) ? null : name, disk.Project, disk.Policy, disk.Why);
+        disk.Image, disk.Kind == DiskKind.Server ? "server" : "volume", disk.Id, string.IsNullOrEmpty(name) ? null : name, disk.Project, disk.Policy, disk.Detail ?? disk.Why);
 }

@@ -9,7 +9,7 @@ namespace RbdBackup.Report;
 /// <param name="Name">What its project calls it; null where it has no name.</param>
 /// <param name="Project">Its project; null where none is known.</param>
 /// <param name="Policy">The policy that its metadata give it; null for none.</param>
-/// <param name="Why">Why it has none; null where nobody asked.</param>
+/// <param name="Why">Why it has none, for the operator; null where nobody asked.</param>
 internal sealed record PresentDisk(ImageSpec Image, string Kind, string? Id, string? Name, string? Project, string? Policy, string? Why);
 
 /// <summary>What the repository has of an image.</summary>

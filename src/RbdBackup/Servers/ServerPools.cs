@@ -5,6 +5,15 @@ using RbdBackup.OpenStack.Compute;
 
 namespace RbdBackup.Servers;
 
+/// <summary>Where a server's disks may be.</summary>
+/// <param name="Pools">The pools of Nova's disks: of one cluster, where the configuration names one for the server's host; else of all.</param>
+/// <param name="Because">Why of that one alone; null where they may be in all.</param>
+internal sealed record ServerPlace(IReadOnlyList<string> Pools, string? Because)
+{
+    /// <summary>What an operator is told of an image that is not there.</summary>
+    public string Lacks(string image) => $"no image {image} in pool {string.Join(" or ", Pools)}{(Because is null ? "" : $", and {Because}")}";
+}
+
 /// <summary>In which pools a server's disks may be: one, where the configuration names a cluster for the server's host; else all clusters'.</summary>
 internal sealed partial class ServerPools(RbdBackupSettings settings, ComputeClient nova, ILogger log, TimeProvider time)
 {
@@ -19,20 +28,25 @@ internal sealed partial class ServerPools(RbdBackupSettings settings, ComputeCli
     /// <summary>The pools of Nova's disks in all clusters.</summary>
     public IReadOnlyList<string> All { get; } = settings.Pools.Servers;
 
-    /// <summary>The pools.</summary>
+    /// <summary>The pools of <see cref="PlaceAsync"/>.</summary>
+    public async Task<IReadOnlyList<string>> OfAsync(Server server, CancellationToken cancel) => (await PlaceAsync(server, cancel)).Pools;
+
+    /// <summary>Where its disks may be.</summary>
     /// <param name="server">The server as Nova just showed it: a server moves.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <exception cref="RbdBackupException">As <see cref="HostPlanner.Choose"/>; as Nova gives, where aggregates are named and it can't be asked.</exception>
-    public async Task<IReadOnlyList<string>> OfAsync(Server server, CancellationToken cancel)
+    public async Task<ServerPlace> PlaceAsync(Server server, CancellationToken cancel)
     {
         if (All is [_] || string.IsNullOrEmpty(server.Host))
         {
-            return All;
+            return new ServerPlace(All, null);
         }
 
         try
         {
-            return HostPlanner.Choose(server.Host, _rules, await AggregatesAsync(cancel)) is { } pool ? [pool] : All;
+            return HostPlanner.Choose(server.Host, _rules, await AggregatesAsync(cancel)) is { } choice
+                ? new ServerPlace([choice.Pool], $"compute host {server.Host} is named for that cluster by {choice.By}")
+                : new ServerPlace(All, null);
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.Refused)
         {

@@ -38,8 +38,9 @@ internal sealed record DiskResult(DateTimeOffset At, string? Point, string? Erro
 
 /// <summary>A disk that is not protected although a policy is named, and why.</summary>
 /// <param name="Image">The image.</param>
-/// <param name="Why">Why.</param>
-internal sealed record Skipped(string Image, string Why);
+/// <param name="Why">Why, for its project to read.</param>
+/// <param name="Detail">What the operator has to mend; null for nothing.</param>
+internal sealed record Skipped(string Image, string Why, string? Detail = null);
 
 /// <summary>
 /// What a server, volume or Cinder snapshot asked for when it was last looked at, in RADOS, so that nothing is asked for twice, whatever is repeated, lost

@@ -66,6 +66,7 @@ internal sealed partial class CloudReconciler(
         try
         {
             await using var lease = await state.AcquireAsync(StateKeys.Tenants, stop);
+            await (images is null ? Task.CompletedTask : images.BeginAsync(lease, stop));
             if (mayBeRecent && await WasJustBegunAsync(stop))
             {
                 return true;

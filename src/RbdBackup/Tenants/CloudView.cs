@@ -17,12 +17,12 @@ internal interface ICloudView
     /// <summary>A volume; null where there is none.</summary>
     Task<Volume?> VolumeAsync(string id, CancellationToken cancel);
 
-    /// <summary>The pools in which a server's disks may be.</summary>
-    /// <exception cref="RbdBackupException">As <see cref="ServerPools.OfAsync"/>.</exception>
-    Task<IReadOnlyList<string>> PoolsOfServerAsync(Server server, CancellationToken cancel);
+    /// <summary>Where a server's disks may be.</summary>
+    /// <exception cref="RbdBackupException">As <see cref="ServerPools.PlaceAsync"/>.</exception>
+    Task<ServerPlace> PlaceOfServerAsync(Server server, CancellationToken cancel);
 
     /// <summary>The images in the pool of Nova's disks that begin with a server's id.</summary>
-    /// <exception cref="RbdBackupException">As <see cref="ServerPools.OfAsync"/> and <see cref="PoolPlanner.Choose"/>.</exception>
+    /// <exception cref="RbdBackupException">As <see cref="ServerPools.PlaceAsync"/> and <see cref="PoolPlanner.Choose"/>.</exception>
     Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(Server server, CancellationToken cancel);
 
     /// <summary>True where there is such an image.</summary>
@@ -46,11 +46,11 @@ internal sealed class LiveView(OpenStackCloud cloud, IImageCluster cluster, Serv
     public Task<GlanceImage?> ImageAsync(string id, CancellationToken cancel) => FoundAsync(() => cloud.Images.GetAsync(id, cancel));
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<string>> PoolsOfServerAsync(Server server, CancellationToken cancel) => serverPools.OfAsync(server, cancel);
+    public Task<ServerPlace> PlaceOfServerAsync(Server server, CancellationToken cancel) => serverPools.PlaceAsync(server, cancel);
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(Server server, CancellationToken cancel) =>
-        await new DiskSearch(cluster, await PoolsOfServerAsync(server, cancel)).ImagesAsync(server.Id, cancel);
+        await new DiskSearch(cluster, await serverPools.OfAsync(server, cancel)).ImagesAsync(server.Id, cancel);
 
     /// <inheritdoc/>
     public async Task<bool> HasImageAsync(ImageSpec image, CancellationToken cancel) => await FoundAsync(() => cluster.FindAsync(image, cancel)) is not null;
@@ -88,13 +88,13 @@ internal sealed class ListedView(ICloudView live, IImageCluster cluster, ServerP
     public async Task<Volume?> VolumeAsync(string id, CancellationToken cancel) => Volumes.GetValueOrDefault(id) ?? await live.VolumeAsync(id, cancel);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<string>> PoolsOfServerAsync(Server server, CancellationToken cancel) => serverPools.OfAsync(server, cancel);
+    public Task<ServerPlace> PlaceOfServerAsync(Server server, CancellationToken cancel) => serverPools.PlaceAsync(server, cancel);
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<ImageSpec>> ImagesOfServerAsync(Server server, CancellationToken cancel)
     {
         var (id, sights) = (server.Id, new List<PoolSight>());
-        foreach (var pool in await PoolsOfServerAsync(server, cancel))
+        foreach (var pool in await serverPools.OfAsync(server, cancel))
         {
             var (images, error) = await PoolAsync(pool, cancel);
             if (!_ofServers.TryGetValue(pool, out var ofServers))

@@ -3,6 +3,7 @@ using RbdBackup.Core.Model;
 using RbdBackup.OpenStack;
 using RbdBackup.OpenStack.BlockStorage;
 using RbdBackup.OpenStack.Compute;
+using RbdBackup.Servers;
 
 namespace RbdBackup.Tenants;
 
@@ -12,6 +13,7 @@ namespace RbdBackup.Tenants;
 /// </summary>
 internal sealed class CoveragePlanner(MeaningOptions words, IReadOnlyDictionary<string, PolicySettings> policies, DiskPools pools)
 {
+    private static readonly string[] Settled = ["ACTIVE", "PAUSED", "SUSPENDED", "SHUTOFF"];
     private static readonly string[] OnTheirWay = ["creating", "downloading", "managing", "deleting", "error_deleting"];
 
     /// <summary>The policy in a server's or a volume's metadata.</summary>
@@ -38,6 +40,21 @@ internal sealed class CoveragePlanner(MeaningOptions words, IReadOnlyDictionary<
                 _ => disk.Without("no disk by Nova's names"),
             };
         })];
+    }
+
+    /// <summary>
+    /// The root disk of a server that has one, as Nova says, and not where its disks are looked for; null where it is there. What Nova is still making has none yet, what it is
+    /// at work on may have none just now, and what boots from a volume never has.
+    /// </summary>
+    /// <param name="server">The server; known, and there.</param>
+    /// <param name="images">As for <see cref="OfServer"/>.</param>
+    /// <param name="place">Where they were looked for.</param>
+    public static Disk? MissingOf(Server server, IEnumerable<ImageSpec> images, ServerPlace place)
+    {
+        var root = new ImageSpec(place.Pools[0], $"{server.Id}_disk");
+        return server.ImageId is null || server.TaskState is not null || !Settled.Contains(server.Status) || images.Any(i => i.Name == root.Name)
+            ? null
+            : new Disk(DiskKind.Server, server.Id, server.Id, server.ProjectId, root, Fate.Unasked).NotFound(place.Lacks(root.Name));
     }
 
     /// <summary>A volume; null for one that has no image of its own yet, or no longer.</summary>

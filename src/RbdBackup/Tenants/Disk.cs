@@ -37,9 +37,16 @@ internal sealed record Disk(DiskKind Kind, string Id, string? Server, string Pro
     /// <summary>True where its server's metadata chose the policy: the disk is backed up as a part of the server, where the policy says so.</summary>
     public bool ByServer { get; init; }
 
-    /// <summary>Why it is not protected; null where it is, or where nobody asked.</summary>
+    /// <summary>Why it is not protected; null where it is, or where nobody asked. For the project to read.</summary>
     public string? Why { get; init; }
 
+    /// <summary>The same for the operator, where that is more than a project may read, and the operator's to mend; else null.</summary>
+    public string? Detail { get; init; }
+
     /// <summary>The same disk, which can't be backed up.</summary>
-    public Disk Without(string why) => this with { Fate = Fate.Impossible, Policy = null, ByServer = false, Why = why };
+    public Disk Without(string why, string? detail = null) => this with { Fate = Fate.Impossible, Policy = null, ByServer = false, Why = why, Detail = detail };
+
+    /// <summary>The same disk, whose image is not where it should be.</summary>
+    /// <param name="detail">Where that is.</param>
+    public Disk NotFound(string detail) => Without("not found in the storage that is backed up: ask the operator", detail);
 }

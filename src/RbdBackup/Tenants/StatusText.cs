@@ -18,14 +18,17 @@ internal static class StatusText
         var failed = asking.Results.Where(r => r.Value.Error is not null).OrderBy(r => r.Key, StringComparer.Ordinal).ToList();
         var good = asking.Results.Where(r => r.Value.Point is not null).Select(r => r.Value).OrderBy(r => r.At).ToList();
         var missing = asking.Covered.Count(c => !asking.Results.ContainsKey(c));
+        var isLost = asking.Skipped.Any(s => s.Detail is not null);
         var text = asking switch
         {
             { Problem: { } problem } => $"error: {problem}",
             { Refused: { } refused } => $"refused {refused}",
+            { Covered.Count: 0, Policy: not (null or "none") } when isLost => "error: a disk was not found",
             _ when failed.Count > 0 => $"failed {Time(failed[0].Value.At)}: {Name(failed[0].Key)}: {failed[0].Value.Error}",
             _ when missing > 0 => $"waiting: {Disks(asking.Covered.Count - missing)} of {asking.Covered.Count} backed up, policy {asking.Policy}",
             _ when good.Count > 0 => $"ok {Time(good[^1].At)}: {Disks(good.Count)}, point {good[^1].Point}{(asking.Covered.Count > 0 ? $", policy {asking.Policy}" : "")}",
             { Covered.Count: 0, Policy: not (null or "none") } => "waiting: no disk to back up yet",
+            { Now: not null } when isLost => "error: a disk was not found",
             _ => null,
         };
         return text is null ? null : Line(asking.Problem is null ? text + NotCovered(asking) : text);
@@ -44,8 +47,9 @@ internal static class StatusText
 
     private static string NotCovered(Asking asking)
     {
-        var volumes = asking.Skipped.Where(s => s.Image.Contains("/volume-", StringComparison.Ordinal)).ToList();
-        return volumes.Count == 0 ? "" : $"; not backed up: {Name(volumes[0].Image)} ({volumes[0].Why}){(volumes.Count > 1 ? $" and {volumes.Count - 1} more" : "")}";
+        // Not those of Nova's own disks that nobody misses.
+        var missed = asking.Skipped.Where(s => s.Detail is not null || s.Image.Contains("/volume-", StringComparison.Ordinal)).ToList();
+        return missed.Count == 0 ? "" : $"; not backed up: {Name(missed[0].Image)} ({missed[0].Why}){(missed.Count > 1 ? $" and {missed.Count - 1} more" : "")}";
     }
 
     private static string Disks(int count) => count == 1 ? "1 disk" : $"{count} disks";

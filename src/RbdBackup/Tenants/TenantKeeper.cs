@@ -98,15 +98,7 @@ internal sealed partial class TenantKeeper(
             return null;
         }
 
-        var disks = server is null ? [] : planner.OfServer(server, await cloud.ImagesOfServerAsync(server, cancel)).ToList();
-        var pools = server is null ? [] : await cloud.PoolsOfServerAsync(server, cancel);
-        foreach (var missing in known.Values.Where(
-            m => m.Server == subject.Id && m.Volume is null && m.Policy is not null && pools.Contains(m.Image.Pool) && disks.All(d => d.Image != m.Image)))
-        {
-            // Where its cluster can't be asked this fails, and the look with it: what is only out of sight stays protected.
-            await cloud.HasImageAsync(missing.Image, cancel);
-        }
-
+        var disks = server is null ? [] : await DisksOfServerAsync(server, known, cloud, cancel);
         var volumes = known.Values.Where(m => m.Server == subject.Id).Select(m => m.Volume).Concat(server?.Volumes?.Select(v => v.Id) ?? []).OfType<string>().ToHashSet();
         foreach (var id in volumes.Order(StringComparer.Ordinal))
         {
@@ -121,6 +113,31 @@ internal sealed partial class TenantKeeper(
             Problem = planner.ChoiceOf(server?.Metadata).Problem,
             Volumes = volumes,
         };
+    }
+
+    /// <summary>Nova's own disks of a server. Where its root disk is not where it is looked for, what was protected elsewhere and is still there stays so: a wrong name of a host ends nothing.</summary>
+    private async Task<List<Disk>> DisksOfServerAsync(Server server, IReadOnlyDictionary<ImageSpec, Member> known, ICloudView cloud, CancellationToken cancel)
+    {
+        var (images, place) = (await cloud.ImagesOfServerAsync(server, cancel), await cloud.PlaceOfServerAsync(server, cancel));
+        var disks = planner.OfServer(server, images).ToList();
+        var root = CoveragePlanner.MissingOf(server, images, place);
+        var stays = root is not null && planner.ChoiceOf(server.Metadata).Active is not null;
+        foreach (var missing in known.Values.Where(m => m.Server == server.Id && m.Volume is null && m.Policy is not null && disks.All(d => d.Image != m.Image)).ToList())
+        {
+            var isElsewhere = !place.Pools.Contains(missing.Image.Pool);
+            if (isElsewhere && !stays)
+            {
+                continue;
+            }
+
+            // Where its cluster can't be asked this fails, and the look with it: what is only out of sight stays protected.
+            if (await cloud.HasImageAsync(missing.Image, cancel) && isElsewhere)
+            {
+                disks.Add(new Disk(DiskKind.Server, server.Id, server.Id, server.ProjectId, missing.Image, Fate.Unknown));
+            }
+        }
+
+        return root is null ? disks : [.. disks, root];
     }
 
     private async Task<Survey?> VolumeAsync(Subject subject, ICloudView cloud, CancellationToken cancel)
@@ -168,7 +185,7 @@ internal sealed partial class TenantKeeper(
         foreach (var disk in seen.Disks)
         {
             var matters = disk.Kind == DiskKind.Volume && (all || disk.Fate == Fate.Protected) && known.GetValueOrDefault(disk.Image)?.Policy is null;
-            disks.Add(matters && !await cloud.HasImageAsync(disk.Image, cancel) ? disk.Without($"no image {disk.Image.Name} in pool {disk.Image.Pool}") : disk);
+            disks.Add(matters && !await cloud.HasImageAsync(disk.Image, cancel) ? disk.NotFound($"no image {disk.Image.Name} in pool {disk.Image.Pool}") : disk);
         }
 
         return disks;
@@ -269,7 +286,14 @@ internal sealed partial class TenantKeeper(
 
         foreach (var skipped in after?.Skipped.Except(before?.Skipped ?? []) ?? [])
         {
-            LogSkipped(skipped.Image, skipped.Why);
+            if (skipped.Detail is null)
+            {
+                LogSkipped(skipped.Image, skipped.Why);
+            }
+            else
+            {
+                LogNotFound(skipped.Image, skipped.Detail);
+            }
         }
     }
 
@@ -281,6 +305,9 @@ internal sealed partial class TenantKeeper(
 
     [LoggerMessage(4102, LogLevel.Information, "{Image} is skipped: {Why}")]
     private partial void LogSkipped(string image, string why);
+
+    [LoggerMessage(4107, LogLevel.Warning, "{Image} is skipped: {Why}")]
+    private partial void LogNotFound(string image, string why);
 
     [LoggerMessage(4103, LogLevel.Warning, "{Subject} asks for backups and gets none: {Why}")]
     private partial void LogProblem(Subject subject, string why);

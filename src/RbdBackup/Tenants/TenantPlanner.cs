@@ -103,7 +103,11 @@ internal static class TenantPlanner
             Problem = seen.Problem,
             Refused = seen.Asks ? record?.Refused : null,
             Covered = [.. seen.Disks.Where(d => d.Fate == Fate.Protected).Select(d => d.Image.ToString())],
-            Skipped = seen.Policy is not null ? [.. seen.Disks.Where(d => d.Why is not null && d.Fate != Fate.Unknown).Select(d => new Skipped(d.Image.ToString(), d.Why!))] : [],
+            Skipped =
+            [
+                .. seen.Disks.Where(d => d.Why is not null && d.Fate != Fate.Unknown && (seen.Policy is not null || (seen.Asks && d.Detail is not null)))
+                    .Select(d => new Skipped(d.Image.ToString(), d.Why!, d.Detail)),
+            ],
             Results = (record?.Results ?? new Dictionary<string, DiskResult>()).Where(r => here.Contains(r.Key)).ToDictionary(),
         };
     }

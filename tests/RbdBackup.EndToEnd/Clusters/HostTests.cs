@@ -109,6 +109,39 @@ public sealed class HostTests(HostScene scene) : IClassFixture<HostScene>
             scene.Tenant.Cloud.Compute.SetMetadataAsync(Server.Id, new Dictionary<string, string> { [$"{TenantScene.Prefix(_name)}_{key}"] = value }, default);
     }
 
+    [Fact]
+    public async Task A_host_that_is_named_for_a_cluster_without_its_servers_disk_is_an_error_that_ends_no_protection()
+    {
+        using var sandbox = scene.Clusters.NewSandbox(TenantScene.Settings(
+            _name, listens: false, "tenants.reconcile_interval=2s", "tenants.write_status=true", $"ceph.hosts={Host}", $"ceph:{SecondCluster.Name}.hosts=not{Host}",
+            $"ceph:{SecondCluster.Name}.vms_pool=volumes"));
+        await scene.Tenant.Cloud.Compute.SetMetadataAsync(Server.Id, new Dictionary<string, string> { [$"{TenantScene.Prefix(_name)}_policy"] = "daily" }, default);
+        await StatusAsync("ok ");
+        var right = await File.ReadAllTextAsync(sandbox.ConfigFile);
+        await File.WriteAllTextAsync(sandbox.ConfigFile, right.Replace($"hosts = {Host}", "hosts = another", StringComparison.Ordinal).Replace($"hosts = not{Host}", $"hosts = {Host}", StringComparison.Ordinal));
+
+        var missing = $"{SecondCluster.Name}:volumes/{Root.Name}";
+        var why = $"no image {Root.Name} in pool {SecondCluster.Name}:volumes, and compute host {Host} is named for that cluster by [ceph:{SecondCluster.Name}] hosts ({Host})";
+        var log = await StatusAsync($"error: a disk was not found; not backed up: {Root.Name} (not found in the storage that is backed up: ask the operator)");
+        Assert.Contains($"{missing} is skipped: {why}", log, StringComparison.Ordinal);
+        var lines = (await sandbox.DoAsync("report")).EnumerateArray().ToList();
+        Assert.Equal(why, lines.Single(l => l.GetProperty("image").GetString() == missing).GetProperty("reason").GetString());
+        Assert.Equal("protected", lines.Single(l => l.GetProperty("image").GetString() == Root.ToString()).GetProperty("state").GetString());
+
+        await File.WriteAllTextAsync(sandbox.ConfigFile, right);
+        Assert.DoesNotContain("is protected by policy", await StatusAsync("ok "), StringComparison.Ordinal);
+
+        async Task<string> StatusAsync(string begins)
+        {
+            await using var worker = await WorkerProcess.StartAsync(sandbox);
+            await WorkerProcess.UntilAsync($"the status '{begins}'", async () => await ReadAsync() is { } status && status.StartsWith(begins, StringComparison.Ordinal), worker);
+            return worker.Log;
+        }
+
+        async Task<string?> ReadAsync() =>
+            (await scene.Tenant.Cloud.Compute.GetServerAsync(Server.Id, default)).Metadata!.GetValueOrDefault($"{TenantScene.Prefix(_name)}_status");
+    }
+
     private Sandbox NewSandbox(params string[] settings) =>
         scene.Clusters.NewSandbox([.. Tenant.Settings(), $"ceph.user={Mini.WorkerUser}", $"ceph.state_namespace={_name}", .. settings]);
 

@@ -57,8 +57,11 @@ public sealed class ReleaseTests(Mini mini) : IClassFixture<Mini>
         var reverted = (await world.FindAsync(disk))!;
         Assert.Equal((before, size, 0), (reverted.ImageId, reverted.Size, reverted.Snapshots.Count));
 
-        // When Nova has done its work, all goes on, with a full. To resize, Nova need not remove the disk: a worker that is late takes our snapshots while it waits to be confirmed.
+        // When Nova has done its work, all goes on, with a full. To resize, Nova need not remove the disk: a worker that is late takes our snapshots when all is reverted, or while it waits to
+        // be confirmed.
         world.Sandbox.Ahead = TimeSpan.FromMinutes(5);
+        await IsLateForARevertAsync(world, server, disk, large);
+        world.Sandbox.Ahead = TimeSpan.FromMinutes(10);
         await world.BackupAsync(disk, "full");
         await world.Worker.StallAsync();
         await ResizeAsync(world, server, large);
@@ -68,7 +71,7 @@ public sealed class ReleaseTests(Mini mini) : IClassFixture<Mini>
         await world.Actions.ServerAsync(server.Id, "confirmResize");
         await world.Tenant.UntilAsync(server.Id, "ACTIVE");
         Assert.Empty((await world.FindAsync(disk))!.Snapshots);
-        world.Sandbox.Ahead = TimeSpan.FromMinutes(10);
+        world.Sandbox.Ahead = TimeSpan.FromMinutes(15);
         await world.BackupAsync(disk, "full");
         Assert.Equal((before, 2L << 30), ((await world.FindAsync(disk))!.ImageId, (await world.FindAsync(disk))!.Size));
 
@@ -93,6 +96,23 @@ public sealed class ReleaseTests(Mini mini) : IClassFixture<Mini>
         await world.ProtectAsync(server, disks: 1);
         await world.Tenant.Cloud.Compute.DeleteServerAsync(server.Id, default);
         await world.GoneWithinAMinuteAsync(server);
+    }
+
+    /// <summary>The disk is what it was, our snapshot on it or not, while the worker stands still and after it has read what it missed.</summary>
+    private static async Task IsLateForARevertAsync(ReleaseWorld world, Server server, ImageSpec disk, string large)
+    {
+        await world.BackupAsync(disk, "full");
+        var before = (await world.FindAsync(disk))!;
+        await world.Worker.StallAsync();
+        await ResizeAsync(world, server, large);
+        Assert.Equal(2L << 30, (await world.FindAsync(disk))!.Size);
+        await world.Actions.ServerAsync(server.Id, "revertResize");
+        await world.Tenant.UntilAsync(server.Id, "ACTIVE");
+        var reverted = (await world.FindAsync(disk))!;
+        Assert.Equal((before.ImageId, before.Size), (reverted.ImageId, reverted.Size));
+        Assert.Equal(before.Snapshots.Where(world.IsOurs).Select(s => s.Id), reverted.Snapshots.Select(s => s.Id));
+        await world.Worker.WakeAsync();
+        await Tenant.UntilAsync("our snapshots are gone", async () => (await world.FindAsync(disk))!.Snapshots.Count == 0);
     }
 
     internal static async Task<JsonObject> ImageOfAsync(ReleaseWorld world, Server server) =>

@@ -93,7 +93,8 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
     [Fact]
     public async Task What_fails_is_tried_again_and_given_up_and_the_project_reads_it()
     {
-        using var sandbox = new Sandbox(Settings(listens: false, "tenants.reconcile_interval=2s", "tenants.write_status=true", "jobs.max_attempts=2"));
+        await using var events = await EventQueue.OpenAsync(_name);
+        using var sandbox = new Sandbox(Settings(listens: false, "tenants.reconcile_interval=2s", "tenants.write_status=true", "jobs.max_attempts=2", events.Setting));
         await Tool.RbdAsync("snap", "purge", "--no-progress", scene.DataImage);
         await Tool.RbdAsync("snap", "create", "--no-progress", $"{scene.DataImage}@other");
         await Tool.RbdAsync("snap", "limit", "set", "--limit", "1", scene.DataImage);
@@ -117,6 +118,9 @@ public sealed class ServerTurnTests(TenantScene scene, Mini mini) : IClassFixtur
         await scene.SetAsync($"{Prefix}_now", "1");
         await using var next = await WorkerProcess.StartAsync(sandbox);
         await HasAsync(sandbox, 1, next);
+        var (start, error, end) = ($"backup.start {scene.ProjectA}", $"backup.error {scene.ProjectA}", $"backup.end {scene.ProjectA}");
+        Assert.Equal([start, error, start, error, start, end], await events.TypesAsync(6, "project_id"));
+        Assert.All(await events.AllAsync(), e => Assert.Equal((scene.Server.Id, "daily"), ((string?)e["payload"]!["server_id"], (string?)e["payload"]!["policy"])));
     }
 
     [Fact]

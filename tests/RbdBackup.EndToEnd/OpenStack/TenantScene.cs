@@ -159,11 +159,15 @@ public sealed class TenantScene : IAsyncLifetime
     public static Task<string> CliOfServiceAsync(params string[] arguments) => CliAsAsync("SERVICE", arguments);
 
     private static Task<string> CliAsAsync(string who, string[] arguments) => Tool.RunAsync(
+        new Dictionary<string, string>
+        {
+            ["OS_AUTH_URL"] = Tenant.AuthUrl,
+            ["OS_USERNAME"] = Mini.Setting($"RBDBACKUP_TEST_{who}_USER"),
+            ["OS_PASSWORD"] = Mini.Setting($"RBDBACKUP_TEST_{who}_PASSWORD"),
+            ["OS_PROJECT_NAME"] = Mini.Setting($"RBDBACKUP_TEST_{who}_PROJECT"),
+        },
         "openstack",
-        [
-            "--os-auth-url", Tenant.AuthUrl, "--os-username", Mini.Setting($"RBDBACKUP_TEST_{who}_USER"), "--os-password", Mini.Setting($"RBDBACKUP_TEST_{who}_PASSWORD"),
-            "--os-project-name", Mini.Setting($"RBDBACKUP_TEST_{who}_PROJECT"), .. arguments,
-        ]);
+        arguments);
 
     private static Task WhenNovaTakesItAsync(Func<Task> change) => Tenant.UntilAsync("Nova takes metadata", async () =>
     {

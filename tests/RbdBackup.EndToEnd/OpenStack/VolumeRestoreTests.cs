@@ -55,9 +55,7 @@ public sealed class VolumeRestoreTests(Mini mini) : IClassFixture<Mini>
         var (content, point) = (await scene.ReadAsync(volume.Id), await scene.BackupAsync(volume.Id));
         await scene.FillAsync(volume.Id, 0, 1 << 20, seed: 2);
         var later = await scene.ReadAsync(volume.Id);
-        await Tool.BashAsync(
-            "openstack --os-username \"$1\" --os-password \"$2\" --os-project-name \"$3\" volume snapshot create --volume \"$4\" volumes-e2e >/dev/null",
-            Mini.Setting("RBDBACKUP_TEST_TENANT_A_USER"), Mini.Setting("RBDBACKUP_TEST_TENANT_A_PASSWORD"), Mini.Setting("RBDBACKUP_TEST_TENANT_A_PROJECT"), volume.Id);
+        await TenantScene.CliAsync("volume", "snapshot", "create", "--volume", volume.Id, "volumes-e2e");
         var snapshot = await scene.Service.Cloud.BlockStorage.ListSnapshotsAsync(new SnapshotFilter { AllProjects = true, VolumeId = volume.Id }, default).SingleAsync();
         try
         {

@@ -15,7 +15,10 @@ internal sealed class EventQueue : IAsyncDisposable
     private EventQueue(IConnection connection, IChannel channel, string exchange, string queue) =>
         (_connection, _channel, _exchange, _queue) = (connection, channel, exchange, queue);
 
-    /// <summary>The setting that has events go there.</summary>
+    /// <summary>The settings with which a command, which needs no queues, has its events go there.</summary>
+    public string[] Settings => [$"notifications.transport_url={Mini.AmqpUrl.Replace("amqp:", "rabbit:", StringComparison.Ordinal)}", Setting];
+
+    /// <summary>The setting that has a worker's go there.</summary>
     public string Setting => $"notifications.events_exchange={_exchange}";
 
     public static async Task<EventQueue> OpenAsync(string name)

@@ -14,7 +14,7 @@ public sealed class EventTests(Mini mini) : IClassFixture<Mini>
     {
         await using var events = await EventQueue.OpenAsync(_name);
         await using var pool = await ImageNamespace.CreateAsync(_name);
-        using var sandbox = new Sandbox(Broker(events));
+        using var sandbox = new Sandbox(events.Settings);
         var images = new[] { await pool.ImageAsync("a"), await pool.ImageAsync("b") };
         await sandbox.DoAsync("backup", "pool", pool.Name);
         Assert.Equal(images.SelectMany(i => new[] { $"backup.start {i}", $"backup.end {i}" }), await events.TypesAsync(4, "image"));
@@ -34,7 +34,7 @@ public sealed class EventTests(Mini mini) : IClassFixture<Mini>
         await using var events = await EventQueue.OpenAsync(_name);
         await using var image = await mini.CreateAsync(Size);
         await image.FillAsync(0, Size, 1);
-        using var sandbox = new Sandbox(Broker(events));
+        using var sandbox = new Sandbox(events.Settings);
         var point = (await sandbox.DoAsync("backup", "image", image.ToString())).GetProperty("id").GetString()!;
         await sandbox.DoAsync("rollback", image.ToString(), "--to", point);
         Assert.NotEqual(0, (await sandbox.RunAsync("rollback", "vms/not-there", "--to", point)).ExitCode);
@@ -82,8 +82,6 @@ public sealed class EventTests(Mini mini) : IClassFixture<Mini>
             ($"{Yesterday:yyyy-MM-dd} 00:00:00", $"{DateTime.UtcNow.Date:yyyy-MM-dd} 00:00:00"),
             (payload["audit_period_beginning"]!.GetValue<string>(), payload["audit_period_ending"]!.GetValue<string>()));
     }
-
-    private static string[] Broker(EventQueue events) => [$"notifications.transport_url={Mini.AmqpUrl.Replace("amqp:", "rabbit:", StringComparison.Ordinal)}", events.Setting];
 
     private static async Task<List<JsonNode>> UsageAsync(EventQueue events) =>
         [.. (await events.AllAsync()).Where(e => e["event_type"]!.GetValue<string>() == "rbdbackup.backup.exists")];

@@ -40,7 +40,7 @@ public sealed class HostPlannerTests : IDisposable
     [InlineData("nvme", null)]
     [InlineData("", null)]
     [InlineData(null, null)]
-    public void A_hosts_cluster_is_the_one_that_it_is_named_for(string? host, string? pool) => Assert.Equal(pool, HostPlanner.Choose(host, Rules, Aggregates));
+    public void A_hosts_cluster_is_the_one_that_it_is_named_for(string? host, string? pool) => Assert.Equal(pool, HostPlanner.Choose(host, Rules, Aggregates)?.Pool);
 
     [Theory]
     [InlineData("cmp-07", "[ceph] hosts (cmp-0?), [ceph:ssd] hosts (cmp-07)")]
@@ -57,7 +57,7 @@ public sealed class HostPlannerTests : IDisposable
     public void Without_aggregates_names_still_count()
     {
         var none = new Dictionary<string, IReadOnlyList<string>>();
-        Assert.Equal("ssd:vms", HostPlanner.Choose("fast-1", Rules, none));
+        Assert.Equal(new HostChoice("ssd:vms", "[ceph:ssd] hosts (fast-1)"), HostPlanner.Choose("fast-1", Rules, none));
         Assert.Null(HostPlanner.Choose("n1", Rules, none));
         Assert.Null(HostPlanner.Choose("l1", Rules, none));
     }

@@ -1,6 +1,7 @@
 using RbdBackup.Configuration;
 using RbdBackup.Core.Model;
 using RbdBackup.OpenStack.Compute;
+using RbdBackup.Servers;
 using RbdBackup.Tenants;
 
 namespace RbdBackup.Tests.Tenants;
@@ -42,6 +43,40 @@ public sealed class CoveragePlannerTests
 
     [Fact]
     public void A_server_that_boots_from_a_volume_has_no_disk_of_its_own() => Assert.Empty(Cloud.Planner.OfServer(Cloud.Server("daily"), []));
+
+    [Theory]
+    [InlineData("ACTIVE", null, "_disk.eph0", true)]
+    [InlineData("SHUTOFF", null, null, true)]
+    [InlineData("PAUSED", null, null, true)]
+    [InlineData("ACTIVE", null, "_disk", false)]
+    [InlineData("BUILD", null, null, false)]
+    [InlineData("BUILD", "spawning", null, false)]
+    [InlineData("ACTIVE", "rebuilding", null, false)]
+    [InlineData("REBUILD", "rebuild_spawning", null, false)]
+    [InlineData("ERROR", null, null, false)]
+    [InlineData("SHELVED_OFFLOADED", null, null, false)]
+    [InlineData("SOFT_DELETED", null, null, false)]
+    [InlineData("UNKNOWN", null, null, false)]
+    public void A_root_disk_is_missed_where_Nova_has_made_it_and_is_not_at_work_on_it(string status, string? task, string? has, bool isMissed)
+    {
+        var server = Cloud.Server("daily", status: status) with { ImageId = "i", TaskState = task };
+        ImageSpec[] images = has is null ? [] : [new ImageSpec("ssd:vms", Cloud.ServerId + has)];
+        var place = new ServerPlace(["ssd:vms"], "compute host c1 is named for that cluster by [ceph:ssd] hosts (c*)");
+        var disk = CoveragePlanner.MissingOf(server, images, place);
+        Assert.Equal(isMissed, disk is not null);
+        Assert.Null(CoveragePlanner.MissingOf(server with { ImageId = null }, images, place));
+        if (disk is not null)
+        {
+            Assert.Equal((Fate.Impossible, $"ssd:vms/{Cloud.ServerId}_disk"), (disk.Fate, disk.Image.ToString()));
+            Assert.Equal($"no image {Cloud.ServerId}_disk in pool ssd:vms, and compute host c1 is named for that cluster by [ceph:ssd] hosts (c*)", disk.Detail);
+            Assert.DoesNotContain(disk.Why!.Split(' '), w => w.Contains("vms", StringComparison.Ordinal) || w.Contains("c1", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void Where_no_host_is_named_a_missed_disk_was_looked_for_in_each_pool() => Assert.Equal(
+        $"no image {Cloud.ServerId}_disk in pool vms or ssd:vms",
+        CoveragePlanner.MissingOf(Cloud.Server() with { ImageId = "i" }, [], new ServerPlace(["vms", "ssd:vms"], null))!.Detail);
 
     [Theory]
     [InlineData(null, "daily", "daily")]

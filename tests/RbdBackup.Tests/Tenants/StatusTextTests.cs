@@ -41,6 +41,19 @@ public sealed class StatusTextTests
     }
 
     [Fact]
+    public void A_disk_that_is_not_found_is_an_error_and_where_it_should_be_is_nothing_for_the_project()
+    {
+        Skipped[] skipped = [new("vms/s_disk.swap", "swap"), new("ssd:vms/s_disk", "not found", "no image s_disk in pool ssd:vms, and compute host c1 is named for it")];
+        const string lost = "error: a disk was not found; not backed up: s_disk (not found)";
+        Assert.Equal(lost, StatusText.Of(new Asking { Policy = "daily", Skipped = skipped }));
+        Assert.Equal(lost, StatusText.Of(new Asking { Policy = "daily", Skipped = skipped, Results = new Dictionary<string, DiskResult> { ["vms/s_disk"] = Good } }));
+        Assert.Equal(lost, StatusText.Of(new Asking { Now = "1", Skipped = skipped }));
+        Assert.Equal("ok 2026-11-25T19:20:11Z: 2 disks, point 0199, policy daily; not backed up: s_disk (not found)", StatusText.Of(With(("vms/s_disk", Good), ("volumes/volume-v", Good)) with { Skipped = skipped }));
+        Assert.Equal("waiting: no disk to back up yet", StatusText.Of(new Asking { Policy = "daily", Skipped = skipped[..1] }));
+        Assert.Null(StatusText.Of(new Asking { Policy = "none", Skipped = skipped }));
+    }
+
+    [Fact]
     public void Nova_takes_every_status()
     {
         var text = StatusText.Of(Two with { Problem = "ü\r\n\0" + new string('x', 400) })!;

@@ -129,6 +129,18 @@ public sealed class TenantPlannerTests
         Assert.Equal(new Skipped($"vms/{Cloud.ServerId}_disk.swap", "swap: Nova makes it anew"), Assert.Single(world.Record!.Skipped));
     }
 
+    [Theory]
+    [InlineData("daily", null, 1)]
+    [InlineData(null, "1", 1)]
+    [InlineData(null, null, 0)]
+    public void A_disk_that_is_not_found_is_told_of_to_whoever_asks_and_asks_for_nothing(string? policy, string? now, int told)
+    {
+        var world = new World();
+        var plan = world.Look(new Survey(Server, "a", policy, now, [Disk(Root, null).NotFound("no image of it in pool vms")]));
+        Assert.Empty(plan.Asks);
+        Assert.Equal(told, world.Record?.Skipped.Count(s => s.Detail == "no image of it in pool vms") ?? 0);
+    }
+
     private static Survey Seen(string? policy, string? now, string? root, string? data) =>
         new(Server, "a", policy, now, [Disk(Root, root), Disk(Data, data)]) { Volumes = [Cloud.VolumeId] };
 

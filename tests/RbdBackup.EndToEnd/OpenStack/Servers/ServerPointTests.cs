@@ -77,7 +77,8 @@ public sealed class ServerPointTests(ServerScene scene)
     [Fact]
     public async Task A_disk_that_can_not_be_snapshot_leaves_nothing_of_the_others()
     {
-        using var sandbox = ServerScene.Sandbox();
+        await using var events = await EventQueue.OpenAsync($"e2e-{Guid.NewGuid():N}");
+        using var sandbox = ServerScene.Sandbox(events.Settings);
         await ServerScene.ReleaseAsync(scene.RootImage, scene.VolumeImage);
         await Tool.RbdAsync("snap", "create", "--no-progress", $"{scene.VolumeImage}@other");
         await Tool.RbdAsync("snap", "limit", "set", "--limit", "1", scene.VolumeImage.ToString());
@@ -86,6 +87,8 @@ public sealed class ServerPointTests(ServerScene scene)
             var result = await sandbox.RunAsync("backup", "server", scene.Server.Id, "--consistency", "paused");
             Assert.NotEqual(0, result.ExitCode);
             Assert.Contains("none of its 2 disks was stored", result.Error, StringComparison.Ordinal);
+            Assert.Equal([$"backup.start {scene.Server.Id}", $"backup.error {scene.Server.Id}"], await events.TypesAsync(2, "server_id"));
+            Assert.Contains("none of its 2 disks", (string?)(await events.AllAsync())[1]["payload"]!["message"], StringComparison.Ordinal);
         }
         finally
         {
