@@ -106,6 +106,9 @@ public sealed class ComputeTests(ServerPlace place) : IClassFixture<ServerPlace>
         {
             await Tenant.DetachVolumeAsync(place.Id, volume, None);
             await UntilAsync("the volume is detached", async () => (await volumes.GetVolumeAsync(volume, None)).Status == "available");
+
+            // Nova forgets an attachment a moment after Cinder has.
+            await UntilAsync("Nova shows no attachment", async () => (await Worker.ListVolumesAsync(place.Id, None)).Count == 0);
             await Tenant.DetachVolumeAsync(place.Id, volume, None);
             await volumes.DeleteVolumeAsync(volume, None);
         }
