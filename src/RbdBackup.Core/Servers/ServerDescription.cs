@@ -17,6 +17,7 @@ namespace RbdBackup.Core.Servers;
 /// <param name="RootDevice">Its root disk's device, such as <c>/dev/vda</c>.</param>
 /// <param name="Status">Its status.</param>
 /// <param name="DomainXml">libvirt's description of it; null where that could not be reached.</param>
+/// <param name="ImageMetadata">What Nova reads of that image, such as <c>hw_disk_bus</c>: a volume that takes the place of the root disk is given it.</param>
 public sealed record ServerDescription(
     FlavorDescription? Flavor,
     string? ImageId,
@@ -33,7 +34,8 @@ public sealed record ServerDescription(
     string? Host,
     string? RootDevice,
     string Status,
-    string? DomainXml);
+    string? DomainXml,
+    IReadOnlyDictionary<string, string>? ImageMetadata = null);
 
 /// <summary>A flavor.</summary>
 /// <param name="Name">Its name.</param>

@@ -5,6 +5,7 @@ using RbdBackup.OpenStack.BlockStorage;
 using RbdBackup.OpenStack.Compute;
 using RbdBackup.OpenStack.Identity;
 using RbdBackup.OpenStack.Images;
+using RbdBackup.OpenStack.Networks;
 
 namespace RbdBackup.OpenStack.Cloud;
 
@@ -28,6 +29,7 @@ public sealed class OpenStackCloud : IDisposable
         Compute = new ComputeClient(_session);
         BlockStorage = new BlockStorageClient(_session);
         Images = new ImageClient(_session);
+        Networks = new NetworkClient(_session);
     }
 
     /// <summary>Keystone.</summary>
@@ -41,6 +43,9 @@ public sealed class OpenStackCloud : IDisposable
 
     /// <summary>Glance.</summary>
     public ImageClient Images { get; }
+
+    /// <summary>Neutron.</summary>
+    public NetworkClient Networks { get; }
 
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();

@@ -24,6 +24,20 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
     /// <summary>A call whose answer says nothing.</summary>
     public Task DoAsync(ServiceCall call, CancellationToken cancel) => CallAsync(call, _ => Task.FromResult(true), cancel);
 
+    /// <summary>Whether the service has what a call would show.</summary>
+    public async Task<bool> HasAsync(ServiceCall call, CancellationToken cancel)
+    {
+        try
+        {
+            await DoAsync(call, cancel);
+            return true;
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound && e.InnerException is AnswerException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Removes something; that it is not there is no failure.</summary>
     public async Task RemoveAsync(ServiceCall call, CancellationToken cancel)
     {

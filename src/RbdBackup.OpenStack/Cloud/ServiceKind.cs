@@ -17,6 +17,8 @@ internal sealed record ServiceKind(string Name, IReadOnlyList<string> Types, str
 
     public static ServiceKind Glance { get; } = new("Glance", ["image"], "v2");
 
+    public static ServiceKind Neutron { get; } = new("Neutron", ["network"], "v2.0");
+
     /// <summary>True where the project's id follows the version.</summary>
     public bool ProjectInPath { get; init; }
 }

@@ -75,13 +75,18 @@ public sealed partial class ComputeClient
     /// <param name="volumeId">The volume.</param>
     /// <param name="device">Such as <c>/dev/vdb</c>, which hypervisors take as a hint; null for the next one.</param>
     /// <param name="deleteOnTermination">True to delete the volume with the server.</param>
+    /// <param name="tag">What the guest finds it by; null for nothing.</param>
     /// <param name="cancel">Ends the wait.</param>
-    public Task<VolumeAttachment> AttachVolumeAsync(string id, string volumeId, string? device, bool deleteOnTermination, CancellationToken cancel)
+    public Task<VolumeAttachment> AttachVolumeAsync(string id, string volumeId, string? device, bool deleteOnTermination, string? tag, CancellationToken cancel)
     {
         var attachment = new JsonObject { ["volumeId"] = volumeId, ["delete_on_termination"] = deleteOnTermination };
         if (device is not null)
         {
             attachment["device"] = device;
+        }
+        if (tag is not null)
+        {
+            attachment["tag"] = tag;
         }
         return _nova.GetAsync<VolumeAttachment>(
             new(HttpMethod.Post, $"{Path(id)}/os-volume_attachments", $"attaching the volume {volumeId} to the server {id}") { Body = new() { ["volumeAttachment"] = attachment } },
@@ -105,6 +110,10 @@ public sealed partial class ComputeClient
     /// <summary>Deletes a server; it is gone a while after Nova's answer. It may be gone already.</summary>
     public Task DeleteServerAsync(string id, CancellationToken cancel) =>
         _nova.RemoveAsync(new(HttpMethod.Delete, Path(id), $"deleting the server {id}"), cancel);
+
+    /// <summary>Whether we have a key of this name: keys belong to users.</summary>
+    public Task<bool> HasKeyAsync(string name, CancellationToken cancel) =>
+        _nova.HasAsync(new(HttpMethod.Get, $"/os-keypairs/{ServiceCall.Part(name)}", $"showing the key '{name}'"), cancel);
 
     /// <summary>Shows a flavor.</summary>
     public Task<Flavor> GetFlavorAsync(string id, CancellationToken cancel) =>

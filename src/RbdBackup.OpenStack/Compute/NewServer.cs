@@ -11,6 +11,9 @@ public sealed record NewServer(string Name, string FlavorId)
     /// <summary>The image that its root disk is made of; null with a volume whose boot index is 0.</summary>
     public string? ImageId { get; init; }
 
+    /// <summary>The sizes of its ephemeral disks, in GiB, in order: together no more than the flavor gives; empty for one of all that the flavor gives.</summary>
+    public IReadOnlyList<int> Ephemerals { get; init; } = [];
+
     /// <summary>The volumes that it has from the start, in order.</summary>
     public IReadOnlyList<ServerVolume> Volumes { get; init; } = [];
 
@@ -19,6 +22,9 @@ public sealed record NewServer(string Name, string FlavorId)
 
     /// <summary>Metadata.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Tags.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
 
     /// <summary>The key that it is given. Keys belong to users: it has to be one of ours.</summary>
     public string? KeyName { get; init; }
@@ -44,8 +50,10 @@ public sealed record NewServer(string Name, string FlavorId)
             ["networks"] = Networks switch { null => "auto", [] => "none", _ => Array(Networks.Select(network => network.ToJson())) },
         };
         AddIf(ImageId is not null, "imageRef", () => ImageId);
-        AddIf(Volumes.Count > 0, "block_device_mapping_v2", () => Array([.. ImageDisk(), .. Volumes.Select(volume => volume.ToJson())]));
+        AddIf(
+            Ephemerals.Count + Volumes.Count > 0, "block_device_mapping_v2", () => Array([.. ImageDisk(), .. Ephemerals.Select(EphemeralDisk), .. Volumes.Select(volume => volume.ToJson())]));
         AddIf(Metadata.Count > 0, "metadata", () => CloudJson.Of(Metadata));
+        AddIf(Tags.Count > 0, "tags", () => new JsonArray([.. Tags.Select(tag => (JsonNode)tag)]));
         AddIf(KeyName is not null, "key_name", () => KeyName);
         AddIf(SecurityGroups is not null, "security_groups", () => Array(SecurityGroups!.Select(group => new JsonObject { ["name"] = group })));
         AddIf(AvailabilityZone is not null, "availability_zone", () => AvailabilityZone);
@@ -74,6 +82,15 @@ public sealed record NewServer(string Name, string FlavorId)
             ["delete_on_termination"] = true,
         },
     ];
+
+    private static JsonObject EphemeralDisk(int size) => new()
+    {
+        ["source_type"] = "blank",
+        ["destination_type"] = "local",
+        ["boot_index"] = -1,
+        ["volume_size"] = size,
+        ["delete_on_termination"] = true,
+    };
 
     private static JsonArray Array(IEnumerable<JsonObject> items) => [.. items];
 }

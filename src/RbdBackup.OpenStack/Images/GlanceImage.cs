@@ -6,6 +6,8 @@ namespace RbdBackup.OpenStack.Images;
 /// <summary>An image in Glance.</summary>
 public sealed record GlanceImage
 {
+    private static readonly string[] NovasPrefixes = ["hw_", "os_", "img_", "trait:"], GlancesOwn = ["os_hash_", "os_hidden", "os_glance_"];
+
     /// <summary>Its id.</summary>
     public required string Id { get; init; }
 
@@ -46,6 +48,12 @@ public sealed record GlanceImage
     /// <summary>What else is set on it: properties such as <c>hw_disk_bus</c>, and members that this record does not name.</summary>
     [JsonExtensionData]
     public IDictionary<string, JsonElement> Properties { get; init; } = new Dictionary<string, JsonElement>();
+
+    /// <summary>The properties that Nova makes a server by: <c>hw_disk_bus</c>, <c>os_type</c> and the like.</summary>
+    [JsonIgnore]
+    public IReadOnlyDictionary<string, string> ForNova => Properties.Keys
+        .Where(key => NovasPrefixes.Any(prefix => key.StartsWith(prefix, StringComparison.Ordinal)) && !GlancesOwn.Any(own => key.StartsWith(own, StringComparison.Ordinal)))
+        .Select(key => (Key: key, Value: Text(key))).Where(pair => pair.Value is not null).ToDictionary(pair => pair.Key, pair => pair.Value!);
 
     private string? Text(string property) => Properties.TryGetValue(property, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }

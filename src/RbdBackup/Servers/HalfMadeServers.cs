@@ -24,17 +24,21 @@ internal sealed class HalfMadeServers(OpenStackCloud cloud, IImageCluster cluste
     /// <summary>Removes server and volumes, and the images of both.</summary>
     public async Task RemoveAsync(ServerHold hold, CancellationToken cancel)
     {
+        // Volumes may go with their server, and then nobody shows which restores onto them were under way.
+        var volumes = await hold.NewVolumes.Distinct().ToAsyncEnumerable().SelectMany(name => VolumesAsync(hold, name, cancel)).ToListAsync(cancel);
+        foreach (var image in volumes.SelectMany(v => ServerLookup.ImagesOf(v, pools)))
+        {
+            await EndRestoreAsync(image, cancel);
+        }
+
         await foreach (var server in ServersAsync(hold, cancel))
         {
             await RemoveServerAsync(server, cancel);
         }
 
-        foreach (var name in hold.NewVolumes.Distinct())
+        foreach (var volume in volumes)
         {
-            await foreach (var volume in VolumesAsync(hold, name, cancel))
-            {
-                await RemoveVolumeAsync(volume, cancel);
-            }
+            await RemoveVolumeAsync(volume.Id, cancel);
         }
     }
 
@@ -60,15 +64,22 @@ internal sealed class HalfMadeServers(OpenStackCloud cloud, IImageCluster cluste
             [.. (await search.ImagesAsync(id, cancel)).Where(i => i.Name.StartsWith($"{id}_disk", StringComparison.Ordinal))];
     }
 
-    private async Task RemoveVolumeAsync(Volume volume, CancellationToken cancel)
+    private async Task RemoveVolumeAsync(string volume, CancellationToken cancel)
     {
-        foreach (var image in ServerLookup.ImagesOf(volume, pools))
+        try
         {
-            await EndRestoreAsync(image, cancel);
+            if ((await cloud.BlockStorage.GetVolumeAsync(volume, cancel)).Status != "deleting")
+            {
+                await cloud.BlockStorage.DeleteVolumeAsync(volume, cancel);
+            }
+        }
+        catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            // It went with its server.
+            return;
         }
 
-        await cloud.BlockStorage.DeleteVolumeAsync(volume.Id, cancel);
-        await GoneAsync($"volume {volume.Id}", () => cloud.BlockStorage.GetVolumeAsync(volume.Id, cancel), _ => false, cancel);
+        await GoneAsync($"volume {volume}", () => cloud.BlockStorage.GetVolumeAsync(volume, cancel), _ => false, cancel);
     }
 
     private async Task DropAsync(ImageSpec image, bool remove, CancellationToken cancel)

@@ -16,7 +16,8 @@ internal sealed record NewServerAsk(string Name, string? Flavor, IReadOnlyList<s
 /// <param name="Kept">What is known of the volume that it was; null for a root disk that was none.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Size">Its size in GiB.</param>
-internal sealed record PlannedVolume(ServerPointDisk Disk, VolumeDescription? Kept, string Name, long Size)
+/// <param name="ImageMetadata">What Nova reads of it as of an image.</param>
+internal sealed record PlannedVolume(ServerPointDisk Disk, VolumeDescription? Kept, string Name, long Size, IReadOnlyDictionary<string, string> ImageMetadata)
 {
     /// <summary>True for what the server boots from.</summary>
     public bool IsRoot => Disk.BootIndex == 0;
@@ -24,8 +25,12 @@ internal sealed record PlannedVolume(ServerPointDisk Disk, VolumeDescription? Ke
 
 /// <summary>A disk of Nova's that is exchanged for the restored one.</summary>
 /// <param name="Disk">The disk whose point it gets.</param>
-/// <param name="Suffix">What follows the new server's id in the image's name.</param>
-internal sealed record PlannedDisk(ServerPointDisk Disk, string Suffix);
+/// <param name="Suffix">What follows the new server's id in the image's name: old releases called the ephemeral disk otherwise.</param>
+internal sealed record PlannedDisk(ServerPointDisk Disk, string Suffix)
+{
+    /// <summary>Its size in GiB, of which Nova makes it first.</summary>
+    public int Size => NewServerPlanner.GiBOf(Disk.Size);
+}
 
 /// <summary>How a new server is made of a server point.</summary>
 /// <param name="ImageId">The Glance image that it is made of; null where it boots from a volume.</param>
@@ -38,15 +43,20 @@ internal sealed record NewServerPlan(
 {
     /// <summary>True where all disks are volumes: it is made with them, and boots once, right.</summary>
     public bool IsDirect => Local.Count == 0;
+
+    /// <summary>The sizes of its ephemeral disks in GiB, in order.</summary>
+    public IReadOnlyList<int> Ephemerals => [.. Local.Where(d => d.Disk.Role == DiskRole.Ephemeral).Select(d => d.Size)];
 }
 
 /// <summary>
 /// Decides how a new server gets its disks. It is made of the Glance image that the old one was made of, where that is still there: so it is of the same kind, and Nova knows its image as
-/// before; its root disk is then exchanged. Where the image is gone, or the old one booted from a volume, it boots from a volume. Pure.
+/// before; its root disk is then exchanged. Where the image is gone, or the old one booted from a volume, it boots from a volume. Nova alone can make ephemeral disks: it makes as many as
+/// there were, of the same sizes, and they are exchanged. Pure.
 /// </summary>
 internal static class NewServerPlanner
 {
     private const long GiB = 1L << 30;
+    private static readonly string[] OfTheOldOne = ["now", "status", "restore", "restore_status"];
 
     /// <summary>Plans.</summary>
     /// <param name="point">The server point, whole.</param>
@@ -66,10 +76,23 @@ internal static class NewServerPlanner
                 ErrorKind.Usage, $"the root disk has {root.Size} bytes, flavor {flavor.Name} gives {flavor.Disk} GiB", "Give a larger one with --flavor.");
         }
 
+        var ephemerals = point.Disks.Where(d => d.Role == DiskRole.Ephemeral).Select((d, n) => new PlannedDisk(d, $"_disk.eph{n}")).ToList();
+        if (ephemerals.Sum(d => d.Size) is var size && size > flavor.Ephemeral)
+        {
+            throw new RbdBackupException(
+                ErrorKind.Usage, $"the ephemeral disks have {size} GiB together, flavor {flavor.Name} gives {flavor.Ephemeral} GiB", "Give a flavor that has them with --flavor.");
+        }
+
         var volumes = point.Disks.Where(d => d.Role == DiskRole.Volume || (d == root && !fromImage)).Select(d => Volume(point, ask, d)).ToList();
-        var local = point.Disks.Where(d => d.Role == DiskRole.Ephemeral || (d == root && fromImage)).Select(d => new PlannedDisk(d, Suffix(point.Server, d))).ToList();
-        return new NewServerPlan(fromImage ? point.Description.ImageId : null, flavor.Id, NetworksOf(point, ask), volumes, local);
+        return new NewServerPlan(
+            fromImage ? point.Description.ImageId : null, flavor.Id, NetworksOf(point, ask), volumes, fromImage ? [new PlannedDisk(root, "_disk"), .. ephemerals] : ephemerals);
     }
+
+    /// <summary>The metadata that the new one gets: all but what the old one asked for and was told.</summary>
+    /// <param name="kept">What the old one had; null for none.</param>
+    /// <param name="prefix">What our own keys begin with, such as <c>backup_</c>.</param>
+    public static Dictionary<string, string> MetadataOf(IReadOnlyDictionary<string, string>? kept, string prefix) =>
+        new((kept ?? new Dictionary<string, string>()).Where(m => !OfTheOldOne.Any(key => m.Key == prefix + key)));
 
     private static Flavor FlavorOf(ServerPoint point, NewServerAsk ask, IReadOnlyList<Flavor> flavors)
     {
@@ -91,9 +114,11 @@ internal static class NewServerPlanner
     private static PlannedVolume Volume(ServerPoint point, NewServerAsk ask, ServerPointDisk disk)
     {
         var kept = point.Description.Volumes.FirstOrDefault(v => v.Id == disk.Volume);
-        var size = Math.Max(1, (disk.Size + GiB - 1) / GiB);
-        return new PlannedVolume(disk, kept, kept?.Name is { Length: > 0 } name ? name : $"{ask.Name}{disk.Device ?? "-root"}", Math.Max(size, kept?.Size ?? 0));
+        return new PlannedVolume(
+            disk, kept, kept?.Name is { Length: > 0 } name ? name : $"{ask.Name}{disk.Device ?? "-root"}", Math.Max(GiBOf(disk.Size), kept?.Size ?? 0),
+            kept?.ImageMetadata ?? (disk.Role == DiskRole.Root ? point.Description.ImageMetadata : null) ?? new Dictionary<string, string>());
     }
 
-    private static string Suffix(string server, ServerPointDisk disk) => ImageSpec.Parse(disk.Image).Name[server.Length..];
+    /// <summary>Bytes in whole GiB, as Nova and Cinder count disks.</summary>
+    public static int GiBOf(long bytes) => (int)Math.Max(1, (bytes + GiB - 1) / GiB);
 }

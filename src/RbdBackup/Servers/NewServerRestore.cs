@@ -21,7 +21,8 @@ internal sealed record NewServerResult(string Server, IReadOnlyList<string> Volu
 
 /// <summary>
 /// Makes a server like one that a server point was taken of: volumes first, each filled, then the server, whose own disks are exchanged while it is off, then the volumes
-/// attached in order, so that no guest but the restored one ever sees them. All that is made bears a mark until the end; if that is not reached it is removed.
+/// attached in order, so that no guest but the restored one ever sees them. A volume that it boots from is empty until then, where it has disks of its own: the restored guest boots with all
+/// its disks or not at all. All that is made bears a mark until the end; if that is not reached it is removed.
 /// </summary>
 internal sealed class NewServerRestore(
     RbdBackupSettings settings, OpenStackCloud cloud, IImageCluster cluster, IStateStore state, PointRepository repository, ServerHolds holds, ServerRestores servers, RestoreRunner restores,
@@ -46,6 +47,7 @@ internal sealed class NewServerRestore(
         var points = await PointsAsync(point, cancel);
         var flavors = await cloud.Compute.ListFlavorsAsync(cancel).ToListAsync(cancel);
         var plan = NewServerPlanner.Plan(point, ask, flavors, await IsImageThereAsync(point.Description.ImageId, cancel));
+        await CheckAsync(ask, plan, cancel);
         var mark = Guid.CreateVersion7(time.GetUtcNow()).ToString("D");
         await using var lease = await state.AcquireAsync(StateKeys.Server(mark), cancel);
         using var held = CancellationTokenSource.CreateLinkedTokenSource(cancel, lease.Lost);
@@ -55,7 +57,12 @@ internal sealed class NewServerRestore(
             var volumes = new List<string>();
             foreach (var volume in plan.Volumes)
             {
-                volumes.Add(await MakeVolumeAsync(volume, points[volume.Disk.Point], mark, progress, held.Token));
+                volumes.Add(await MakeVolumeAsync(volume, mark, held.Token));
+                if (plan.IsDirect || !volume.IsRoot)
+                {
+                    await FillAsync(volume, await ImageOfAsync(volume, volumes[^1], held.Token), points, progress, held.Token);
+                }
+
                 Checkpoints.Pass("newserver.volume");
             }
 
@@ -88,6 +95,24 @@ internal sealed class NewServerRestore(
         return points;
     }
 
+    /// <summary>Nova would refuse them too, but only when all volumes are filled.</summary>
+    private async Task CheckAsync(NewServerAsk ask, NewServerPlan plan, CancellationToken cancel)
+    {
+        foreach (var network in plan.Networks.Select(n => n.NetworkId!).Distinct())
+        {
+            if (!await cloud.Networks.HasNetworkAsync(network, cancel))
+            {
+                throw new RbdBackupException(ErrorKind.Usage, $"there is no network {network}", "Give others with --network; 'openstack network list' shows them.");
+            }
+        }
+
+        if (ask.KeyName is { } key && !await cloud.Compute.HasKeyAsync(key, cancel))
+        {
+            throw new RbdBackupException(
+                ErrorKind.Usage, $"the user of [keystone] has no key '{key}'", "Keys belong to users: make it as that user ('openstack keypair create'), or leave --key-name out; the restored disk has the old one.");
+        }
+    }
+
     private async Task<bool> IsImageThereAsync(string? id, CancellationToken cancel)
     {
         try
@@ -110,7 +135,8 @@ internal sealed class NewServerRestore(
         NewVolumes = [.. plan.Volumes.Select(v => v.Name)],
     };
 
-    private async Task<string> MakeVolumeAsync(PlannedVolume planned, Manifest point, string mark, IProgressReporter progress, CancellationToken cancel)
+    /// <summary>An empty volume, available, with all that Nova reads of it.</summary>
+    private async Task<string> MakeVolumeAsync(PlannedVolume planned, string mark, CancellationToken cancel)
     {
         var kept = planned.Kept;
         var asked = new NewVolume(planned.Name, planned.Size)
@@ -131,18 +157,14 @@ internal sealed class NewServerRestore(
             await Task.Delay(Poll, time, cancel);
         }
 
-        var image = await _lookup.FindImageAsync(volume, cancel) ?? throw new RbdBackupException(
-            ErrorKind.Unsupported, $"the new volume '{planned.Name}' is in no pool that we know", "Check [ceph] volumes_pool; its type may lead to another backend.");
-        await PutAsync(point, image, progress, cancel);
-        await GrowAsync(image, planned.Size << 30, cancel);
         if (planned.IsRoot || kept?.Bootable == true)
         {
             await cloud.BlockStorage.SetBootableAsync(volume.Id, true, cancel);
         }
 
-        if (kept?.ImageMetadata.Count > 0)
+        if (planned.ImageMetadata.Count > 0)
         {
-            await cloud.BlockStorage.SetImageMetadataAsync(volume.Id, kept.ImageMetadata, cancel);
+            await cloud.BlockStorage.SetImageMetadataAsync(volume.Id, planned.ImageMetadata, cancel);
         }
 
         return volume.Id;
@@ -158,7 +180,9 @@ internal sealed class NewServerRestore(
             ImageId = plan.ImageId,
             Volumes = plan.IsDirect ? all : [.. all.Where(v => v.BootIndex == 0)],
             Networks = plan.Networks,
+            Ephemerals = plan.Ephemerals,
             Metadata = Marked(kept.Metadata, mark),
+            Tags = kept.Tags,
             KeyName = ask.KeyName,
             SecurityGroups = plan.Networks.Count > 0 && kept.SecurityGroups.Count > 0 ? kept.SecurityGroups : null,
             AvailabilityZone = ZoneOf(kept.AvailabilityZone),
@@ -181,7 +205,8 @@ internal sealed class NewServerRestore(
             var image = new ImageSpec(pool, $"{server}{disk.Suffix}");
             if (await cluster.FindAsync(image, cancel) is null)
             {
-                throw new RbdBackupException(ErrorKind.Usage, $"the new server has no disk {image}, and the point has one", "Give a flavor that has it, with --flavor.");
+                throw new RbdBackupException(
+                    ErrorKind.Unsupported, $"the new server has no disk {image}", "Its host keeps disks elsewhere: check [ceph] vms_pool and hosts here, and images_type and images_rbd_pool there.");
             }
 
             await servers.StopAsync(server, image, cancel);
@@ -189,20 +214,45 @@ internal sealed class NewServerRestore(
             Checkpoints.Pass("newserver.disk");
         }
 
-        foreach (var (planned, volume) in plan.Volumes.Zip(volumes).Where(v => !v.First.IsRoot))
+        foreach (var (planned, volume) in plan.Volumes.Zip(volumes))
         {
-            await cloud.Compute.AttachVolumeAsync(server, volume, planned.Disk.Device, planned.Kept?.DeleteOnTermination ?? false, cancel);
-            for (var started = time.GetTimestamp(); (await cloud.BlockStorage.GetVolumeAsync(volume, cancel)).Status != "in-use"; await Task.Delay(Poll, time, cancel))
+            if (planned.IsRoot)
             {
-                if (time.GetElapsedTime(started) > Patience)
-                {
-                    throw new RbdBackupException(ErrorKind.Unavailable, $"volume {volume} is not attached to the new server", "Look into Nova's logs.");
-                }
+                var image = await ImageOfAsync(planned, volume, cancel);
+                await servers.StopAsync(server, image, cancel);
+                await FillAsync(planned, image, points, progress, cancel);
+                Checkpoints.Pass("newserver.root");
+            }
+            else
+            {
+                await AttachAsync(server, planned, volume, cancel);
             }
         }
 
         await cloud.Compute.StartAsync(server, cancel);
         await _states.UntilAsync(server, "is ACTIVE", s => s.Status == "ACTIVE" && s.TaskState is null, Patience, cancel);
+    }
+
+    private async Task AttachAsync(string server, PlannedVolume planned, string volume, CancellationToken cancel)
+    {
+        await cloud.Compute.AttachVolumeAsync(server, volume, planned.Disk.Device, planned.Kept?.DeleteOnTermination ?? false, planned.Kept?.Tag, cancel);
+        for (var started = time.GetTimestamp(); (await cloud.BlockStorage.GetVolumeAsync(volume, cancel)).Status != "in-use"; await Task.Delay(Poll, time, cancel))
+        {
+            if (time.GetElapsedTime(started) > Patience)
+            {
+                throw new RbdBackupException(ErrorKind.Unavailable, $"volume {volume} is not attached to the new server", "Look into Nova's logs.");
+            }
+        }
+    }
+
+    private async Task<ImageSpec> ImageOfAsync(PlannedVolume planned, string volume, CancellationToken cancel) =>
+        await _lookup.FindImageAsync(await cloud.BlockStorage.GetVolumeAsync(volume, cancel), cancel) ?? throw new RbdBackupException(
+            ErrorKind.Unsupported, $"the new volume '{planned.Name}' is in no pool that we know", "Check [ceph] volumes_pool; its type may lead to another backend.");
+
+    private async Task FillAsync(PlannedVolume planned, ImageSpec image, Dictionary<PointId, Manifest> points, IProgressReporter progress, CancellationToken cancel)
+    {
+        await PutAsync(points[planned.Disk.Point], image, progress, cancel);
+        await GrowAsync(image, planned.Size << 30, cancel);
     }
 
     /// <summary>Puts a point in the place of an image that is new and worth nothing, which goes for good.</summary>
@@ -246,8 +296,8 @@ internal sealed class NewServerRestore(
         }
     }
 
-    private static Dictionary<string, string> Marked(IReadOnlyDictionary<string, string>? metadata, string mark) =>
-        new(metadata ?? new Dictionary<string, string>()) { [HalfMadeServers.Mark] = mark };
+    private Dictionary<string, string> Marked(IReadOnlyDictionary<string, string>? metadata, string mark) =>
+        new(NewServerPlanner.MetadataOf(metadata, settings.Notifications.MetadataPrefix)) { [HalfMadeServers.Mark] = mark };
 
     /// <summary>What a cloud with one zone calls it is no wish.</summary>
     private static string? ZoneOf(string? zone) => zone is null or "" or "nova" ? null : zone;

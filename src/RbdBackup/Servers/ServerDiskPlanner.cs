@@ -26,8 +26,8 @@ internal static class ServerDiskPlanner
         (".swap", "swap: its content is worth nothing once the server was off"), (".config", "the config drive: Nova makes it anew"), (".rescue", "a rescue disk: Nova makes it anew"),
     ];
 
-    /// <summary>The suffixes of Nova's images of a server, but for ephemeral disks, which are numbered.</summary>
-    public static IEnumerable<string> Suffixes => MadeAnew.Select(m => m.Suffix).Prepend("");
+    /// <summary>The suffixes of Nova's images of a server, but for ephemeral disks, which are numbered; old releases called the only one <c>.local</c>.</summary>
+    public static IEnumerable<string> Suffixes => ["", ".local", .. MadeAnew.Select(m => m.Suffix)];
 
     /// <summary>The boot index that Nova does not show: 0 for the volume that is the root device.</summary>
     public static int? BootIndex(Server server, VolumeAttachment attachment) =>

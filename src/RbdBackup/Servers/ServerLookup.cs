@@ -92,15 +92,15 @@ internal sealed class ServerLookup(OpenStackCloud cloud, IImageCluster cluster, 
     public async Task<ServerDescription> DescribeAsync(ServerSight sight, CancellationToken cancel)
     {
         var server = sight.Server;
-        var image = server.ImageId is null ? null : await TryAsync(async () => (await cloud.Images.GetAsync(server.ImageId, cancel)).Name);
+        var image = server.ImageId is null ? null : await TryAsync(async () => await cloud.Images.GetAsync(server.ImageId, cancel));
         var interfaces = await TryAsync(async () => await cloud.Compute.ListInterfacesAsync(server.Id, cancel)) ?? [];
         var ports = interfaces.Select(i => new PortDescription(i.NetId, i.PortId, i.MacAddr, [.. (i.FixedIps ?? []).Select(f => f.IpAddress)])).ToList();
         return new ServerDescription(
             server.Flavor is { } f ? new FlavorDescription(f.OriginalName, f.Vcpus, f.Ram, f.Disk, f.Ephemeral, f.Swap, f.ExtraSpecs ?? new Dictionary<string, string>()) : null,
-            server.ImageId, image, [.. sight.Volumes.Select(v => Describe(server, v)).OrderBy(v => v.Device, StringComparer.Ordinal)],
+            server.ImageId, image?.Name, [.. sight.Volumes.Select(v => Describe(server, v)).OrderBy(v => v.Device, StringComparer.Ordinal)],
             ports.Count > 0 ? ports : [.. ByAddress(server)], server.Metadata ?? new Dictionary<string, string>(), server.KeyName,
             [.. (server.SecurityGroups ?? []).Select(g => g.Name).Distinct()], server.AvailabilityZone, server.HasConfigDrive, server.Description, server.Tags ?? [], server.Host, server.RootDevice,
-            server.Status, libvirt is null ? null : await libvirt.DescribeAsync(server, cancel));
+            server.Status, libvirt is null ? null : await libvirt.DescribeAsync(server, cancel), image?.ForNova);
     }
 
     private static VolumeDescription Describe(Server server, VolumeSight sight)

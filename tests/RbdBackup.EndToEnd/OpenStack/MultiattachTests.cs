@@ -37,7 +37,7 @@ public sealed class MultiattachTests(Mini mini) : IClassFixture<Mini>
         await scene.Tenant.UntilAsync(isOff.Id, "SHUTOFF");
         foreach (var server in (string[])[runs.Id, isOff.Id])
         {
-            await scene.Tenant.Cloud.Compute.AttachVolumeAsync(server, volume, null, false, default);
+            await scene.Tenant.Cloud.Compute.AttachVolumeAsync(server, volume, null, false, null, default);
             await Tenant.UntilAsync($"{server} has the volume", async () => await scene.Service.Cloud.BlockStorage.ListAttachmentsAsync(volume, default)
                 .AnyAsync(a => a.ServerId == server && a.Status == "attached"));
         }

@@ -66,7 +66,7 @@ public sealed class Tenant : IAsyncDisposable
     /// <summary>Attaches a volume and waits until it is in use.</summary>
     public async Task AttachAsync(string server, string volume)
     {
-        await Cloud.Compute.AttachVolumeAsync(server, volume, null, false, default);
+        await Cloud.Compute.AttachVolumeAsync(server, volume, null, false, null, default);
         await VolumeUntilAsync(volume, "in-use");
     }
 
@@ -136,11 +136,22 @@ public sealed class Tenant : IAsyncDisposable
 
         foreach (var id in _volumes)
         {
-            await IsGoneAsync(async () => { await Cloud.BlockStorage.DeleteVolumeAsync(id, default); return id; });
+            await IsGoneAsync(() => DeleteVolumeAsync(id));
             await UntilAsync($"volume {id} is gone", () => IsGoneAsync(() => Cloud.BlockStorage.GetVolumeAsync(id, default)));
         }
 
         Cloud.Dispose();
+    }
+
+    /// <summary>One that goes with its server is being deleted already.</summary>
+    private async Task<string> DeleteVolumeAsync(string id)
+    {
+        if ((await Cloud.BlockStorage.GetVolumeAsync(id, default)).Status != "deleting")
+        {
+            await Cloud.BlockStorage.DeleteVolumeAsync(id, default);
+        }
+
+        return id;
     }
 
     private static KeystoneOptions Login(string who) => new()

@@ -93,12 +93,12 @@ public sealed class ComputeTests(ServerPlace place) : IClassFixture<ServerPlace>
         try
         {
             await UntilAsync("the volume is available", async () => (await volumes.GetVolumeAsync(volume, None)).Status == "available");
-            var attached = await Tenant.AttachVolumeAsync(place.Id, volume, null, deleteOnTermination: true, None);
+            var attached = await Tenant.AttachVolumeAsync(place.Id, volume, null, deleteOnTermination: true, "data", None);
             Assert.Equal((volume, place.Id), (attached.VolumeId, attached.ServerId));
             await UntilAsync("the volume is in use", async () => (await volumes.GetVolumeAsync(volume, None)).Status == "in-use");
 
             var listed = Assert.Single(await Worker.ListVolumesAsync(place.Id, None));
-            Assert.Equal((volume, attached.Device, true), (listed.VolumeId, listed.Device, listed.DeleteOnTermination));
+            Assert.Equal((volume, attached.Device, true, "data"), (listed.VolumeId, listed.Device, listed.DeleteOnTermination, listed.Tag));
             Assert.Equal(listed.AttachmentId, (await volumes.GetVolumeAsync(volume, None)).Attachments.Single().AttachmentId);
             Assert.Equal(new AttachedVolume(volume, true), Assert.Single((await Worker.GetServerAsync(place.Id, None)).Volumes!));
         }

@@ -15,6 +15,7 @@ public sealed class ImageTests
         Assert.Equal(("mini", "active", "public", "raw", 1), (image.Name, image.Status, image.Visibility, image.DiskFormat, image.MinDisk));
         Assert.True(image.Size > 1 << 20);
         Assert.Equal("yes", image.Properties["hw_qemu_guest_agent"].GetString());
+        Assert.Equal(["hw_disk_bus", "hw_qemu_guest_agent", "os_type"], image.ForNova.Keys.Order());
         Assert.NotNull(image.CreatedAt);
     }
 

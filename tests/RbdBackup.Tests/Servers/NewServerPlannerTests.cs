@@ -11,7 +11,7 @@ public sealed class NewServerPlannerTests
 {
     private const long GiB = 1L << 30;
     private const string Id = "1e9c0f6a-5b5e-4a2e-9a40-0f5a5f6c3f10", Network = "0c1d7c6e-39a4-4c1e-8f0e-0d7f3e1d2a11";
-    private static readonly Flavor Small = new("f1", "small", 1, 512, 1), Large = new("f2", "large", 1, 512, 20);
+    private static readonly Flavor Small = new("f1", "small", 1, 512, 1), Large = new("f2", "large", 1, 512, 20), Disks = new("f3", "disks", 1, 512, 1, Ephemeral: 3);
 
     [Fact]
     public void A_root_disk_of_Novas_is_exchanged_in_a_server_of_the_same_image()
@@ -28,6 +28,10 @@ public sealed class NewServerPlannerTests
         var plan = Plan(Point(Root(GiB + 1), Volume("b", "/dev/vdb", GiB)), imageIsThere: false);
         Assert.Equal((null, true), (plan.ImageId, plan.IsDirect));
         Assert.Equal([(true, 2L), (false, 1L)], plan.Volumes.Select(v => (v.IsRoot, v.Size)));
+
+        // Nova makes the same machine of it as of the image.
+        Assert.Equal([KeyValuePair.Create("hw_disk_bus", "scsi")], plan.Volumes[0].ImageMetadata);
+        Assert.Empty(plan.Volumes[1].ImageMetadata);
     }
 
     [Fact]
@@ -37,11 +41,35 @@ public sealed class NewServerPlannerTests
         Assert.Equal((null, true, true), (plan.ImageId, plan.IsDirect, plan.Volumes.Single().IsRoot));
     }
 
-    [Fact]
-    public void Ephemeral_disks_are_exchanged_too()
+    [Theory]
+    [InlineData(".eph0", ".eph1")]
+    [InlineData(".local", ".eph0")]
+    public void Ephemeral_disks_are_made_of_their_sizes_and_exchanged_too(string first, string second)
     {
-        var plan = Plan(Point(Root(), Disk(DiskRole.Ephemeral, null, null, $"vms/{Id}_disk.eph0", GiB)));
-        Assert.Equal(["_disk", "_disk.eph0"], plan.Local.Select(l => l.Suffix));
+        var point = Point(Root(), Ephemeral(first, GiB), Ephemeral(second, GiB + 1), Volume("b", "/dev/vdb", GiB));
+        var plan = Plan(point, flavor: "disks");
+        Assert.Equal(["_disk", "_disk.eph0", "_disk.eph1"], plan.Local.Select(l => l.Suffix));
+        Assert.Equal(point.Disks.Take(3), plan.Local.Select(l => l.Disk));
+        Assert.Equal([1, 2], plan.Ephemerals);
+
+        var gone = Plan(point, imageIsThere: false, flavor: "disks");
+        Assert.Equal(["_disk.eph0", "_disk.eph1"], gone.Local.Select(l => l.Suffix));
+        Assert.Equal((false, true, false), (gone.IsDirect, gone.Volumes[0].IsRoot, gone.Volumes[1].IsRoot));
+    }
+
+    [Fact]
+    public void A_flavor_with_less_than_the_ephemeral_disks_is_refused()
+    {
+        var e = Assert.Throws<RbdBackupException>(() => Plan(Point(Root(), Ephemeral(".eph0", 2 * GiB), Ephemeral(".eph1", 2 * GiB)), flavor: "disks"));
+        Assert.Equal((ErrorKind.Usage, true), (e.Kind, e.Message.Contains("4 GiB", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void What_the_old_one_asked_for_and_was_told_the_new_one_has_not()
+    {
+        var kept = new Dictionary<string, string> { ["backup_policy"] = "daily", ["backup_now"] = "1", ["backup_status"] = "ok", ["backup_restore"] = "x", ["backup_restore_status"] = "y", ["now"] = "z" };
+        Assert.Equal(["backup_policy", "now"], NewServerPlanner.MetadataOf(kept, "backup_").Keys.Order());
+        Assert.Empty(NewServerPlanner.MetadataOf(null, "backup_"));
     }
 
     [Theory]
@@ -70,8 +98,10 @@ public sealed class NewServerPlannerTests
         Assert.All(Plan(Point(Root())).Networks, n => Assert.Equal((null, null), (n.PortId, n.FixedIp)));
     }
 
+    private static ServerPointDisk Ephemeral(string suffix, long size) => Disk(DiskRole.Ephemeral, null, null, $"vms/{Id}_disk{suffix}", size);
+
     private static NewServerPlan Plan(ServerPoint point, bool imageIsThere = true, string? flavor = null, string? network = null) =>
-        NewServerPlanner.Plan(point, new NewServerAsk("new", flavor, network is null ? [] : [network], null), [Small, Large], imageIsThere);
+        NewServerPlanner.Plan(point, new NewServerAsk("new", flavor, network is null ? [] : [network], null), [Small, Large, Disks], imageIsThere);
 
     private static ServerPointDisk Root(long size = GiB) => Disk(DiskRole.Root, null, "/dev/vda", $"vms/{Id}_disk", size, 0);
 
@@ -100,7 +130,7 @@ public sealed class NewServerPlannerTests
         Description = new ServerDescription(
             new FlavorDescription("small", 1, 512, 1, 0, 0, new Dictionary<string, string>()), "image", "an image",
             [new VolumeDescription("b", "b-name", null, 1, null, null, false, "/dev/vdb", null, false, null, new Dictionary<string, string>(), new Dictionary<string, string>())],
-            [new PortDescription(Network, "port", null, ["10.0.0.7"])], new Dictionary<string, string>(), null, [], null, false, null, [], null, "/dev/vda", "ACTIVE", null),
+            [new PortDescription(Network, "port", null, ["10.0.0.7"])], new Dictionary<string, string>(), null, [], null, false, null, [], null, "/dev/vda", "ACTIVE", null, new Dictionary<string, string> { ["hw_disk_bus"] = "scsi" }),
         AskedBy = new AskedBy(AskedSource.Cli),
         Policy = null,
         Tool = "test",

@@ -20,6 +20,14 @@ public sealed class ServerDiskPlannerTests
     }
 
     [Fact]
+    public void The_ephemeral_disk_of_old_releases_is_one()
+    {
+        Assert.Contains(".local", ServerDiskPlanner.Suffixes);
+        var (disks, _) = Plan(new ServerSight(Server(), [Nova(""), Nova(".local")], []));
+        Assert.Equal([DiskRole.Root, DiskRole.Ephemeral], disks.Select(d => d.Role));
+    }
+
+    [Fact]
     public void Volumes_come_in_the_order_of_their_devices()
     {
         var (disks, _) = Plan(new ServerSight(Server(), [Nova("")], [Volume("/dev/vdaa"), Volume("/dev/vdc"), Volume("/dev/vdb")]));

@@ -45,11 +45,11 @@ public sealed class ServerScene : IAsyncLifetime
         await CountAsync();
     }
 
-    /// <summary>Waits until a guest has booted and has both its disks mounted, not only their folders made.</summary>
-    internal static async Task UpAsync(Guest guest)
+    /// <summary>Waits until a guest has booted and has all its disks mounted, not only their folders made.</summary>
+    internal static async Task UpAsync(Guest guest, int disks = 2)
     {
-        await guest.UpAsync(disks: 2);
-        await Tenant.UntilAsync("both disks are mounted", async () => await guest.RunAsync("grep -c ' /mnt/vd[ab] ' /proc/mounts || true") == "2\n");
+        await guest.UpAsync(disks);
+        await Tenant.UntilAsync($"{disks} disks are mounted", async () => await guest.RunAsync("grep -c ' /mnt/vd[a-z] ' /proc/mounts || true") == $"{disks}\n");
     }
 
     /// <summary>Starts the server, and has its guest count again.</summary>
