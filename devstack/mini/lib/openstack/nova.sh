@@ -38,6 +38,8 @@ shutdown_timeout = 10
 # After a down and an up the servers run that ran before.
 resume_guests_state_on_host_boot = true
 reserved_host_memory_mb = 0
+# vfat, where an image does not say os_type, would want a package more.
+default_ephemeral_format = ext4
 
 [api]
 auth_strategy = keystone
