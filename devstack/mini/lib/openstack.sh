@@ -98,7 +98,7 @@ openstack_python() {
 # Guests end while nova-compute does not look: it would note that their owner stopped them.
 openstack_down() {
     stop_daemons nova-compute
-    stop_together guest nova-{api,scheduler,conductor} cinder-{backup,volume,scheduler,api} glance-api placement-api neutron-stub
+    stop_together guest nova-{api,scheduler,conductor} cinder-{backup,volume,volume-more,scheduler,api} glance-api placement-api neutron-stub
     stop_daemons libvirtd mariadb
 }
 

@@ -50,7 +50,7 @@ public sealed partial class BackupRunner(
             var finisher = new JobFinisher(cluster, repository, jobs, options, time);
             var info = await LookLeasedAsync(ask.Image, lease, cancel);
             await finisher.ClearAsync(info, ask, cancel);
-            await RefuseIfHeldOrBusyAsync(ask.Image, jobs, cancel);
+            await RefuseIfHeldOrBusyAsync(ask, jobs, cancel);
             var attempt = new BackupAttempt(cluster, repository, jobs, lease, options, throttle, time);
             var image = await cluster.OpenAsync(ask.Image, writable: true, cancel);
             return new DiskBackup(new DiskBackup.Parts(lease, jobs, finisher, attempt, image, info, of => BeginAsync(ask, info, jobs, of, cancel)));
@@ -98,7 +98,7 @@ public sealed partial class BackupRunner(
 
         if (ask.Snapshot is null && unfinished?.SnapshotId is null)
         {
-            await RefuseIfHeldOrBusyAsync(ask.Image, jobs, cancel);
+            await RefuseIfHeldOrBusyAsync(ask, jobs, cancel);
         }
 
         var job = unfinished is null ? await BeginAsync(ask, info, jobs, null, cancel) : await ResumeAsync(ask, unfinished, jobs, cancel);
@@ -197,10 +197,11 @@ public sealed partial class BackupRunner(
         return job;
     }
 
-    private async Task RefuseIfHeldOrBusyAsync(ImageSpec spec, ImageJobs jobs, CancellationToken cancel)
+    private async Task RefuseIfHeldOrBusyAsync(BackupAsk ask, ImageJobs jobs, CancellationToken cancel)
     {
+        var spec = ask.Image;
         await jobs.RefuseIfHeldAsync(spec, time.GetUtcNow(), cancel);
-        if (cloud is not null && await cloud.BusyWithAsync(spec, cancel) is { } work)
+        if (cloud is not null && await cloud.BusyWithAsync(spec, ask.AskedBy.Volume, cancel) is { } work)
         {
             throw new RbdBackupException(ErrorKind.Busy, $"its cloud works on {spec} ({work})", "No snapshot is made meanwhile; what waits in the queue is done afterwards.");
         }

@@ -56,9 +56,11 @@ public sealed record BackupRequest
 /// <param name="RequestId">The OpenStack request id (<c>req-…</c>); null where there is none.</param>
 /// <param name="MessageId">The notification's message id; null where no notification asked.</param>
 /// <param name="Proven">True where Nova or Cinder said, when the point was asked for, that the disk is the project's.</param>
+/// <param name="Volume">The id of the volume, as Cinder said when the point was asked for: after a migration its image is named by another one. Null for what is no volume, and where Cinder was not asked.</param>
 public sealed record AskedBy(
     AskedSource Source, string? Project = null, string? User = null, string? RequestId = null, string? MessageId = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Proven = false);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Proven = false,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Volume = null);
 
 /// <summary>By which way a request came.</summary>
 public enum AskedSource

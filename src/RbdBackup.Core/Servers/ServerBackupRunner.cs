@@ -252,7 +252,8 @@ public sealed partial class ServerBackupRunner(
             Tool = tool,
         };
 
-    private static BackupAsk Ask(ServerBackupAsk ask, ServerDisk disk) => new(disk.Image, null, ask.Full, ask.Policy, ask.CycleDays, ask.AskedBy);
+    private static BackupAsk Ask(ServerBackupAsk ask, ServerDisk disk) => new(
+        disk.Image, null, ask.Full, ask.Policy, ask.CycleDays, ask.AskedBy with { Volume = disk.Volume });
 
     private static string Title(ServerBackupAsk ask) => $"server {ask.Name ?? "?"} ({ask.Server})";
 

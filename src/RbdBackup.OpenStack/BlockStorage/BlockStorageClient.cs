@@ -16,7 +16,7 @@ public sealed partial class BlockStorageClient
     public Task<Volume> GetVolumeAsync(string id, CancellationToken cancel) =>
         _cinder.GetAsync<Volume>(new(HttpMethod.Get, Path(id), $"showing the volume {id}"), "volume", cancel);
 
-    /// <summary>Lists volumes, the newest first, page by page.</summary>
+    /// <summary>Lists volumes, the newest first, page by page; without those that are only the far end of a migration.</summary>
     /// <param name="filter">Which ones.</param>
     /// <param name="cancel">Ends the listing.</param>
     public IAsyncEnumerable<Volume> ListVolumesAsync(VolumeFilter filter, CancellationToken cancel) =>
@@ -24,7 +24,7 @@ public sealed partial class BlockStorageClient
             new(HttpMethod.Get, "/volumes/detail", "listing volumes") { Query = QueryOf(filter.AllProjects, ("project_id", filter.ProjectId), ("name", filter.Name)) },
             "volumes",
             volume => volume.Id,
-            cancel);
+            cancel).Where(volume => !volume.IsMigrationTarget);
 
     /// <summary>Sets metadata; keys that are not named stay.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.Usage"/> for a key or a value that Cinder does not take.</exception>

@@ -72,6 +72,10 @@ public sealed record Volume
     [JsonPropertyName("os-vol-mig-status-attr:migstat")]
     public string? MigrationStatus { get; init; }
 
+    /// <summary>True for the far end of a migration, which looks like a volume of its own, with the other one's metadata: its image becomes the other one's, or goes.</summary>
+    [JsonIgnore]
+    public bool IsMigrationTarget => MigrationStatus?.StartsWith("target:", StringComparison.Ordinal) == true;
+
     /// <summary>The servers that have it.</summary>
     public IReadOnlyList<VolumeServer> Attachments { get; init; } = [];
 

@@ -21,21 +21,27 @@ internal static class BackupCommand
 
     public static Command Create() => new("backup", "Makes a restore point: a full, or an increment on the last point.")
     {
-        new Command("image", "Backs up an image by its name.") { Image, Full, Policy, Queue }.Runs((c, t) => OneAsync(c, c.Get(Image), t)),
+        new Command("image", "Backs up an image by its name.") { Image, Full, Policy, Queue }.Runs((c, t) => OneAsync(c, c.Get(Image), null, t)),
         new Command("volume", "Backs up a Cinder volume, found by its backend where [keystone] is set: volumes/volume-ID.") { Id, Full, Policy, Queue }
-            .Runs(async (c, t) => await OneAsync(c, (await ImageNames.VolumeAsync(c, c.Get(Id), t)).ToString(), t)),
-        ServerBackupCommand.Create(Full, Policy, Queue, OneAsync),
+            .Runs(VolumeAsync),
+        ServerBackupCommand.Create(Full, Policy, Queue, (context, image, cancel) => OneAsync(context, image, null, cancel)),
         new Command("pool", "Backs up all images of a pool, one after the other.") { Pool, Full, Policy, Queue }.Runs(PoolAsync),
     };
 
-    private static async Task OneAsync(CommandContext context, string text, CancellationToken cancel)
+    private static async Task VolumeAsync(CommandContext context, CancellationToken cancel)
+    {
+        var (image, volume) = await ImageNames.VolumeAsync(context, context.Get(Id), cancel);
+        await OneAsync(context, image.ToString(), volume, cancel);
+    }
+
+    private static async Task OneAsync(CommandContext context, string text, string? volume, CancellationToken cancel)
     {
         var parts = text.Split('@', 2);
         var spec = ImageSpec.Parse(parts[0]);
         var snapshot = parts.Length > 1 ? parts[1] : null;
         if (context.Get(Queue))
         {
-            await QueueAsync(context, [spec], snapshot, cancel);
+            await QueueAsync(context, [spec], snapshot, volume, cancel);
             return;
         }
 
@@ -45,7 +51,7 @@ internal static class BackupCommand
         await using var state = Services.OpenState(cluster);
         var runner = services.Backup(cluster, state, repository, services.Throttle());
         await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);
-        var ask = Ask(context, services, spec, snapshot);
+        var ask = Ask(context, services, spec, snapshot, volume);
         var manifest = await new JobEvents(publisher).BackupAsync(spec, ask.Policy, null, () => runner.RunAsync(ask, context.Progress, cancel));
         context.Output.Write(PointDocument.Of(manifest), human => Describe(human, manifest));
     }
@@ -58,7 +64,7 @@ internal static class BackupCommand
         var images = (await cluster.ListImagesAsync(pool, ns, cancel)).Where(PoolImages.IsDisk).Select(i => new ImageSpec(pool, ns, i)).ToList();
         if (context.Get(Queue))
         {
-            await QueueAsync(context, images, null, cancel);
+            await QueueAsync(context, images, null, null, cancel);
             return;
         }
 
@@ -72,7 +78,7 @@ internal static class BackupCommand
         {
             try
             {
-                var ask = Ask(context, services, spec, null);
+                var ask = Ask(context, services, spec, null, null);
                 done.Add(PointDocument.Of(await events.BackupAsync(spec, ask.Policy, null, () => runner.RunAsync(ask, context.Progress, cancel))));
             }
             catch (RbdBackupException e)
@@ -91,18 +97,20 @@ internal static class BackupCommand
         }
     }
 
-    private static BackupAsk Ask(CommandContext context, Services services, ImageSpec spec, string? snapshot)
+    private static BackupAsk Ask(CommandContext context, Services services, ImageSpec spec, string? snapshot, string? volume)
     {
         var policy = context.Get(Policy);
         PolicyNames.RequireKnown(context.Settings, policy);
-        return new BackupAsk(spec, snapshot, context.Get(Full), policy, services.CycleDaysOf(policy), new AskedBy(AskedSource.Cli, User: Environment.UserName));
+        return new BackupAsk(spec, snapshot, context.Get(Full), policy, services.CycleDaysOf(policy), By(volume));
     }
 
-    private static async Task QueueAsync(CommandContext context, IReadOnlyList<ImageSpec> images, string? snapshot, CancellationToken cancel)
+    private static AskedBy By(string? volume) => new(AskedSource.Cli, User: Environment.UserName, Volume: volume);
+
+    private static async Task QueueAsync(CommandContext context, IReadOnlyList<ImageSpec> images, string? snapshot, string? volume, CancellationToken cancel)
     {
         PolicyNames.RequireKnown(context.Settings, context.Get(Policy));
         var requests = images.Select(spec => BackupRequest.New(
-            spec, DedupKey.Of(spec, "cli", snapshot ?? Guid.NewGuid().ToString()), new AskedBy(AskedSource.Cli, User: Environment.UserName), context.Time.GetUtcNow())
+            spec, DedupKey.Of(spec, "cli", snapshot ?? Guid.NewGuid().ToString()), By(volume), context.Time.GetUtcNow())
             with
         { Snapshot = snapshot, Full = context.Get(Full), Policy = context.Get(Policy) }).ToList();
         await using var queue = QueueFactory.Open(context.Settings, context.Loggers, context.Time);

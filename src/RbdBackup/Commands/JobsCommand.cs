@@ -131,7 +131,7 @@ internal static class JobsCommand
 
         var ask = new BackupAsk(
             ImageSpec.Parse(job.Image), job.OwnSnapshot ? null : job.SnapshotName, job.Full, job.Policy, job.CycleDays,
-            new AskedBy(AskedSource.Cli, User: Environment.UserName))
+            new AskedBy(AskedSource.Cli, User: Environment.UserName, Volume: job.AskedBy.Volume))
         { RequestKeys = unfinished?.RequestKeys ?? [], Resume = unfinished?.Point };
         var manifest = await services.Backup(cluster, state, repository, services.Throttle()).RunAsync(ask, context.Progress, cancel);
         context.Output.Write(PointDocument.Of(manifest), human => human.Line($"point {manifest.Point} of {job.Image} is there ({PointDocument.Word(manifest.Kind)})."));

@@ -85,7 +85,7 @@ internal static class RestoreVolumeForms
         CommandContext context, OpenStackCloud cloud, IImageCluster cluster, IStateStore state, PointRepository repository, Manifest point, CancellationToken cancel)
     {
         using var scoped = ProjectOf(context) is { } project ? ScopedTo(context, project) : null;
-        var source = await DiskSource.FindAsync(cloud, context.Settings.Pools, point.Disk, cancel);
+        var source = await DiskSource.FindAsync(cloud, context.Settings.Pools, point, cancel);
         var ask = new NewVolumeAsk(point, context.Get(Name) ?? $"restored-{point.Point}", context.Get(VolumeType), context.Get(Zone), source);
         try
         {

@@ -14,13 +14,13 @@ internal sealed partial class CloudActivity(OpenStackCloud cloud, MeaningOptions
     private static readonly HashSet<string> VolumeWork = ["deleting", "retyping", "reverting"];
 
     /// <inheritdoc/>
-    public async Task<string?> BusyWithAsync(ImageSpec disk, CancellationToken cancel)
+    public async Task<string?> BusyWithAsync(ImageSpec disk, string? volume, CancellationToken cancel)
     {
         using var patience = new CancellationTokenSource(Patience, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, patience.Token);
         try
         {
-            return await AskAsync(disk, both.Token);
+            return await AskAsync(disk, volume, both.Token);
         }
         catch (RbdBackupException e) when (e.Kind == ErrorKind.NotFound)
         {
@@ -38,7 +38,7 @@ internal sealed partial class CloudActivity(OpenStackCloud cloud, MeaningOptions
         }
     }
 
-    private async Task<string?> AskAsync(ImageSpec disk, CancellationToken cancel)
+    private async Task<string?> AskAsync(ImageSpec disk, string? known, CancellationToken cancel)
     {
         if (meaning.IdOf(DiskKind.Server, disk) is { } server)
         {
@@ -46,7 +46,7 @@ internal sealed partial class CloudActivity(OpenStackCloud cloud, MeaningOptions
             return task is not null && ServerWork.Any(w => task.StartsWith(w, StringComparison.Ordinal)) ? task : null;
         }
 
-        if (meaning.IdOf(DiskKind.Volume, disk) is { } volume)
+        if ((known ?? meaning.IdOf(DiskKind.Volume, disk)) is { } volume)
         {
             var status = (await cloud.BlockStorage.GetVolumeAsync(volume, cancel)).Status;
             return VolumeWork.Contains(status) ? status : null;

@@ -41,6 +41,6 @@ public sealed class DiskPools(IReadOnlyList<string> servers, IReadOnlyList<strin
         // The most exact name counts: two hosts may have backends of one name.
         var backend = host[(host.IndexOf('@', StringComparison.Ordinal) + 1)..];
         var parts = backend.Split('#');
-        return new[] { host, backend, parts[0], parts[^1] }.Select(name => _backends.GetValueOrDefault(name)).OfType<string>().FirstOrDefault();
+        return new[] { host, host.Split('#')[0], backend, parts[0], parts[^1] }.Select(name => _backends.GetValueOrDefault(name)).OfType<string>().FirstOrDefault();
     }
 }

@@ -62,7 +62,7 @@ internal sealed class CoveragePlanner(MeaningOptions words, IReadOnlyDictionary<
     /// <param name="servers">The servers that Cinder says it is attached to, as Nova shows them; those that Nova does not know are left out.</param>
     public Disk? OfVolume(Volume volume, IReadOnlyCollection<Server> servers)
     {
-        if (OnTheirWay.Contains(volume.Status) || volume.Host is null || volume.ProjectId is null || ImageOf(volume) is not { } image)
+        if (OnTheirWay.Contains(volume.Status) || volume.IsMigrationTarget || volume.Host is null || volume.ProjectId is null || ImageOf(volume) is not { } image)
         {
             return null;
         }

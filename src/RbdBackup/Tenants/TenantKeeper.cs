@@ -263,7 +263,8 @@ internal sealed partial class TenantKeeper(
     }
 
     private BackupRequest Request(Disk disk, DedupKey key) =>
-        BackupRequest.New(disk.Image, key, new AskedBy(AskedSource.Notification, disk.Project, Proven: true), time.GetUtcNow());
+        BackupRequest.New(
+            disk.Image, key, new AskedBy(AskedSource.Notification, disk.Project, Proven: true, Volume: disk.Kind == DiskKind.Volume ? disk.Id : null), time.GetUtcNow());
 
     private void LogMember(Member member, Member? before)
     {

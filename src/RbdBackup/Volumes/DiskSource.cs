@@ -12,12 +12,13 @@ namespace RbdBackup.Volumes;
 /// <param name="ImageMetadata">What Nova reads of its image.</param>
 internal sealed record DiskSource(string Project, bool Bootable, IReadOnlyDictionary<string, string> ImageMetadata)
 {
-    /// <summary>Asks; null where there is no such server or volume any more, or the image's name says neither.</summary>
-    public static async Task<DiskSource?> FindAsync(OpenStackCloud cloud, DiskPools pools, DiskIdentity disk, CancellationToken cancel)
+    /// <summary>Asks; null where there is no such server or volume any more, or neither the point nor its image's name says which it was.</summary>
+    public static async Task<DiskSource?> FindAsync(OpenStackCloud cloud, DiskPools pools, Manifest point, CancellationToken cancel)
     {
+        var disk = point.Disk;
         try
         {
-            if (DiskNames.VolumeOf(pools, disk.Spec) is { } volume)
+            if ((point.AskedBy.Volume ?? DiskNames.VolumeOf(pools, disk.Spec)) is { } volume)
             {
                 return Of(await cloud.BlockStorage.GetVolumeAsync(volume, cancel));
             }

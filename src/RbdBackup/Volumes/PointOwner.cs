@@ -18,7 +18,7 @@ internal sealed class PointOwner(OpenStackCloud cloud, DiskPools pools)
             return null;
         }
 
-        var (recorded, now) = (point.AskedBy.Proven ? point.AskedBy.Project : null, (await DiskSource.FindAsync(cloud, pools, point.Disk, cancel))?.Project);
+        var (recorded, now) = (point.AskedBy.Proven ? point.AskedBy.Project : null, (await DiskSource.FindAsync(cloud, pools, point, cancel))?.Project);
         return recorded is null || now is null || recorded == now ? now ?? recorded : null;
     }
 }

@@ -32,7 +32,7 @@ internal sealed partial class VolumeFiller(
     public string StatusKey => $"{AskKey}_status";
 
     /// <summary>True for a volume that asks and has no answer yet.</summary>
-    public bool Wants(Volume volume) => volume.Metadata.ContainsKey(AskKey) && !FillStatus.IsFinal(volume.Metadata.GetValueOrDefault(StatusKey));
+    public bool Wants(Volume volume) => !volume.IsMigrationTarget && volume.Metadata.ContainsKey(AskKey) && !FillStatus.IsFinal(volume.Metadata.GetValueOrDefault(StatusKey));
 
     /// <summary>Fills a volume, or says why not. What may pass is tried again by the next call, up to the limit for jobs.</summary>
     /// <exception cref="RbdBackupException">Busy: another worker has it; Unavailable: it can't be looked at now.</exception>
@@ -104,7 +104,7 @@ internal sealed partial class VolumeFiller(
 
             await (begun is { Done: true } ? Task.CompletedTask : events.RestoreAsync(point, volume.Id, volume.ProjectId, () => WriteAsync(volume, image, point, cancel)));
             Checkpoints.Pass("fill.filled");
-            await NewVolumeRunner.DescribeAsync(cloud, volume.Id, await DiskSource.FindAsync(cloud, settings.Pools, point.Disk, cancel), cancel);
+            await NewVolumeRunner.DescribeAsync(cloud, volume.Id, await DiskSource.FindAsync(cloud, settings.Pools, point, cancel), cancel);
             await SayAsync(volume, FillStatus.Done(point.Point, point.Created), cancel);
             Checkpoints.Pass("fill.said");
             await EndAsync(journal, lease, cancel);

@@ -14,7 +14,7 @@ namespace RbdBackup.Worker;
 /// too late a tenant's data. A backup that reads meanwhile finds its snapshot gone and is dropped, and none begins for a while.
 /// </summary>
 internal sealed partial class ReleaseIntake(
-    IImageCluster cluster, DiskReleaser releaser, MeaningOptions meaning, DiskPools pools, WorkerMetrics metrics, TimeProvider time, ILogger log)
+    IImageCluster cluster, DiskReleaser releaser, MeaningOptions meaning, DiskPools pools, Members members, WorkerMetrics metrics, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan OthersPatience = TimeSpan.FromSeconds(2);
 
@@ -28,6 +28,7 @@ internal sealed partial class ReleaseIntake(
             var removed = candidates is [_]
                 ? await ReleaseAllAsync(release, disk, stop)
                 : await EverywhereAsync(candidates.Select(p => disk with { Image = disk.Image with { Pool = p } }), (d, t) => ReleaseIfThereAsync(release, d, t), stop);
+            removed = removed > 0 ? removed : await ReleaseRenamedAsync(release, stop);
             if (removed > 0)
             {
                 metrics.Released(time.GetElapsedTime(from), time.GetUtcNow() - release.Origin.Timestamp);
@@ -85,6 +86,19 @@ internal sealed partial class ReleaseIntake(
         foreach (var other in await OthersAsync(disk, stop))
         {
             removed += await ReleaseAsync(release, other, stop);
+        }
+
+        return removed;
+    }
+
+    /// <summary>A volume that was migrated has an image of another name, which messages do not tell: it is known where it is protected.</summary>
+    private async Task<int> ReleaseRenamedAsync(ReleaseDisk release, CancellationToken stop)
+    {
+        var removed = 0;
+        var known = release.Disk.Kind == DiskKind.Volume ? (await members.ReadAllAsync(stop)).Values.Where(m => m.Volume == release.Disk.Id) : [];
+        foreach (var image in known.Select(m => m.Image).Where(i => i.Name != release.Disk.Image.Name))
+        {
+            removed += await ReleaseAsync(release, image, stop);
         }
 
         return removed;

@@ -101,7 +101,8 @@ internal sealed partial class Scheduler(
             if (turnOf(image) is { } turn && (mayAsk is null || await mayAsk(image, member?.Project, stop)))
             {
                 var key = DedupKey.Of(image, "schedule", $"{policy} {turn.ToUnixTimeSeconds()}");
-                await ask(BackupRequest.New(image, key, new AskedBy(AskedSource.Schedule, member?.Project, Proven: member?.Proven == true), now) with { Policy = policy }, stop);
+                var by = new AskedBy(AskedSource.Schedule, member?.Project, Proven: member?.Proven == true, Volume: member?.Proven == true ? member.Volume : null);
+                await ask(BackupRequest.New(image, key, by, now) with { Policy = policy }, stop);
                 asked++;
             }
         }

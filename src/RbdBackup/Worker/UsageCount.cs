@@ -49,7 +49,7 @@ internal sealed class UsageCount(UsageDay day, DiskPools pools)
 
         var key = (point.Disk.Key, point.AskedBy.Project);
         var sum = _usage.GetValueOrDefault(key);
-        var newest = sum.Newest is { } known && known.Created >= point.Created ? known : new Newest(point.Point, point.Created, point.Disk.Spec, point.Size, point.Policy);
+        var newest = sum.Newest is { } known && known.Created >= point.Created ? known : new Newest(point.Point, point.Created, point.Disk.Spec, point.AskedBy.Volume ?? DiskNames.VolumeOf(pools, point.Disk.Spec), point.Size, point.Policy);
         _usage[key] = new Usage(sum.Points + 1, sum.StoredBytes + point.StoredBytes, newest);
     }
 
@@ -62,7 +62,7 @@ internal sealed class UsageCount(UsageDay day, DiskPools pools)
         ["audit_period_ending"] = Text(day.Ending),
         ["image"] = newest.Image.ToString(),
         ["server_id"] = DiskNames.ServerOf(pools, newest.Image),
-        ["volume_id"] = DiskNames.VolumeOf(pools, newest.Image),
+        ["volume_id"] = newest.Volume,
         ["project_id"] = project,
         ["policy"] = newest.Policy,
         ["points"] = usage.Points,
@@ -80,5 +80,5 @@ internal sealed class UsageCount(UsageDay day, DiskPools pools)
 
     private readonly record struct Usage(long Points, long StoredBytes, Newest? Newest);
 
-    private sealed record Newest(PointId Point, DateTimeOffset Created, ImageSpec Image, long Size, string? Policy);
+    private sealed record Newest(PointId Point, DateTimeOffset Created, ImageSpec Image, string? Volume, long Size, string? Policy);
 }

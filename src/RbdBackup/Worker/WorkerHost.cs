@@ -59,7 +59,7 @@ internal sealed class WorkerHost(CommandContext context)
 
         var jobs = new JobIntake(cluster, state, dispatcher, Log<JobIntake>());
         using var notifications = new NotificationIntake(settings, meaning, cluster, new Members(state), queue, time, Log<NotificationIntake>());
-        var releases = new ReleaseIntake(cluster, services.Releaser(cluster, state), meaning, settings.Pools, metrics, time, Log<ReleaseIntake>());
+        var releases = new ReleaseIntake(cluster, services.Releaser(cluster, state), meaning, settings.Pools, new Members(state), metrics, time, Log<ReleaseIntake>());
         var reconciler = new Reconciler(cluster, state, runner, dispatcher, settings.Ceph.LeaseDuration, time, Log<Reconciler>());
         var scheduler = new Scheduler(settings, cluster, state, queue.PublishAsync, time, Log<Scheduler>(), turns is null ? null : turns.AskAsync, tenants is null ? null : tenants.MayAskAsync);
         var sweeper = new Sweeper(services.Sweeps(cluster, state, cloud), settings.Sweep.Interval, metrics, time, Log<Sweeper>());

@@ -143,7 +143,7 @@ public sealed class HostTests(HostScene scene) : IClassFixture<HostScene>
     }
 
     private Sandbox NewSandbox(params string[] settings) =>
-        scene.Clusters.NewSandbox([.. Tenant.Settings(), $"ceph.user={Mini.WorkerUser}", $"ceph.state_namespace={_name}", .. settings]);
+        scene.Clusters.NewSandbox([.. Tenant.Settings(), $"ceph.user={Mini.WorkerUser}", $"ceph.state_namespace={_name}", "ceph.call_deadline=2m", .. settings]);
 
     private async Task<string> BackedUpAsync(Sandbox sandbox)
     {

@@ -12,6 +12,9 @@ public sealed class SecondCluster : IAsyncLifetime
     /// <summary>What the configuration calls it.</summary>
     public static string Name => "second";
 
+    /// <summary>The second one's configuration.</summary>
+    public string CephConf => _second.CephConf;
+
     /// <summary>The default cluster.</summary>
     public Mini Mini { get; } = new();
 
@@ -35,10 +38,16 @@ public sealed class SecondCluster : IAsyncLifetime
     /// <summary>A new image in the second cluster, which it takes along.</summary>
     public async Task<TestImage> CreateAsync(long size, string? name = null)
     {
-        var image = new TestImage(_admin, new ImageSpec($"{Name}:vms", name ?? Mini.NewName()));
+        var image = Existing(new ImageSpec($"{Name}:vms", name ?? Mini.NewName()));
         await _admin.CreateAsync(image.Spec, size, Mini.SmallObjects, default);
         return image;
     }
+
+    /// <summary>The second one, as its owner sees it.</summary>
+    public CephCluster Admin => _admin;
+
+    /// <summary>An image of the second cluster's.</summary>
+    public TestImage Existing(ImageSpec spec) => new(_admin, spec);
 
     /// <summary>The state objects in a namespace of the second cluster's.</summary>
     public async Task<IReadOnlyList<string>> StateAsync(string ns) =>

@@ -51,17 +51,21 @@ internal sealed class CloudActions : IDisposable
 
     public Task DeleteSnapshotAsync(string snapshot) => DeleteAsync($"{_cinder}/snapshots/{snapshot}");
 
-    /// <summary>A volume type; its id.</summary>
-    public async Task<string> CreateTypeAsync(string name) =>
-        (await DoAsync($"{_cinder}/types", new() { ["volume_type"] = new JsonObject { ["name"] = name } }))!["volume_type"]!["id"]!.GetValue<string>();
-
-    /// <summary>A volume type whose volumes may be attached to several servers; its id.</summary>
-    public async Task<string> CreateMultiattachTypeAsync(string name)
+    /// <summary>A volume type, with an extra spec or none; its id.</summary>
+    public async Task<string> CreateTypeAsync(string name, (string Key, string Value)? spec = null)
     {
-        var type = await CreateTypeAsync(name);
-        await DoAsync($"{_cinder}/types/{type}/extra_specs", new() { ["extra_specs"] = new JsonObject { ["multiattach"] = "<is> True" } });
+        var type = (await DoAsync($"{_cinder}/types", new() { ["volume_type"] = new JsonObject { ["name"] = name } }))!["volume_type"]!["id"]!.GetValue<string>();
+        if (spec is var (key, value))
+        {
+            await DoAsync($"{_cinder}/types/{type}/extra_specs", new() { ["extra_specs"] = new JsonObject { [key] = value } });
+        }
+
         return type;
     }
+
+    /// <summary>The backends that volumes may be scheduled to: <c>host@backend#name</c>.</summary>
+    public async Task<IReadOnlyList<string>> BackendsAsync() =>
+        [.. JsonNode.Parse(await _http.GetStringAsync($"{_cinder}/scheduler-stats/get_pools"))!["pools"]!.AsArray().Select(p => p!["name"]!.GetValue<string>())];
 
     public Task DeleteTypeAsync(string type) => DeleteAsync($"{_cinder}/types/{type}");
 

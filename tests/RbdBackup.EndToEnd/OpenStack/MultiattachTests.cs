@@ -11,7 +11,7 @@ public sealed class MultiattachTests(Mini mini) : IClassFixture<Mini>
     {
         var name = $"forms-{Guid.NewGuid():N}";
         using var admin = await CloudActions.OfAsync("SERVICE");
-        var type = await admin.CreateMultiattachTypeAsync(name);
+        var type = await admin.CreateTypeAsync(name, ("multiattach", "<is> True"));
         try
         {
             await using var scene = await VolumeScene.BeginAsync(mini, Killed.Settings);

@@ -4,7 +4,7 @@ using RbdBackup.EndToEnd.Worker;
 namespace RbdBackup.EndToEnd.OpenStack;
 
 /// <summary>Our base snapshots never change what Cinder does.</summary>
-[Trait("Needs", "OpenStack"), Collection("Release")]
+[Trait("Needs", "OpenStack")]
 public sealed class VolumeReleaseTests(Mini mini) : IClassFixture<Mini>
 {
     [Theory]

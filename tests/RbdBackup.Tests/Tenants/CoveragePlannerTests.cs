@@ -151,15 +151,20 @@ public sealed class CoveragePlannerTests
     [InlineData("x@snap")]
     public void A_name_id_that_is_none_names_no_image(string nameId) => Assert.Null(Cloud.Planner.OfVolume(Cloud.Volume("daily", nameId: nameId), []));
 
+    [Fact]
+    public void The_far_end_of_a_migration_is_no_volume() =>
+        Assert.Null(Cloud.Planner.OfVolume(Cloud.Volume("daily") with { MigrationStatus = $"target:{Cloud.NameId}" }, []));
+
     [Theory]
     [InlineData("host@rbd#rbd", "volumes")]
     [InlineData("h1@rbd#rbd", "one")]
     [InlineData("h2@rbd#x", "two")]
     [InlineData("h3@rbd#x", "two")]
     [InlineData("h3@y#x", "three")]
+    [InlineData("h4@y#x", "four")]
     [InlineData("nonsense", "volumes")]
     public void The_most_exact_name_of_a_backend_counts(string host, string pool) =>
-        Assert.Equal(pool, new DiskPools(["vms"], ["volumes"], ["h1@rbd#rbd=one", "rbd#x=two", "x=three"]).OfVolume(host));
+        Assert.Equal(pool, new DiskPools(["vms"], ["volumes"], ["h1@rbd#rbd=one", "rbd#x=two", "x=three", "h4@y=four"]).OfVolume(host));
 
     [Fact]
     public void An_unknown_policy_is_an_error_with_the_known_names_and_nothing_of_a_tenants_text_goes_on_as_it_is()

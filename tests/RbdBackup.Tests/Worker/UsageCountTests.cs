@@ -30,6 +30,13 @@ public sealed class UsageCountTests
         Assert.Equal(Midnight.AddDays(-1), UsageDay.Due(null, new DateTimeOffset(2026, 11, 24, 20, 0, 0, TimeSpan.FromHours(-8)))!.Beginning);
 
     [Fact]
+    public void A_volume_whose_image_is_named_by_another_id_is_told_of_by_its_own()
+    {
+        var point = Point("volumes", $"volume-{Guid.NewGuid()}", "p1", -30, 100, 1000);
+        Assert.Equal("v1", Text(Assert.Single(Count([point with { AskedBy = point.AskedBy with { Volume = "v1" } }])), "volume_id"));
+    }
+
+    [Fact]
     public void Each_disk_and_project_has_an_event_and_what_was_made_later_does_not_count()
     {
         var server = Guid.NewGuid();

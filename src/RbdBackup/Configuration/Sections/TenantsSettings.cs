@@ -44,6 +44,6 @@ public sealed record TenantsSettings
     [Option(
         "",
         "Ceph pools of Cinder's backends, each as BACKEND=POOL, where BACKEND is the host that Cinder shows of a volume (host@backend#name), or its part "
-            + "backend#name, backend or name. A pool of [ceph:NAME] is written NAME:POOL. What is not listed is in [ceph] volumes_pool.")]
+            + "host@backend, backend#name, backend or name. A pool of [ceph:NAME] is written NAME:POOL. What is not listed is in [ceph] volumes_pool.")]
     public required IReadOnlyList<string> VolumePools { get; init; }
 }
