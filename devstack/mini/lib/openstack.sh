@@ -55,7 +55,7 @@ openstack_up() {
     if ! wait "$OPENSTACK_PREPARATION"; then die "OpenStack could not be prepared; the reason is above"; fi
     openstack_seed catalogue
     if ! openstack_all_run; then since=$EPOCHSECONDS; fi
-    if ! is_running neutron-stub; then spawn neutron-stub "$PORT_NEUTRON" /usr/bin/python3 -I "$OPENSTACK_LIB/neutron_stub.py" "$PORT_NEUTRON"; fi
+    if ! is_running neutron-stub; then spawn neutron-stub "$PORT_NEUTRON" /usr/bin/python3 -I "$OPENSTACK_LIB/neutron_stub.py" "$PORT_NEUTRON" "$OPENSTACK_HOME/ports"; fi
     # nova-compute takes no server for up to a minute after it lost its libvirtd.
     if ! is_running libvirtd; then stop_daemons nova-compute; fi
     libvirt_start
@@ -100,6 +100,16 @@ openstack_down() {
     stop_daemons nova-compute
     stop_together guest nova-{api,scheduler,conductor} cinder-{backup,volume,volume-more,scheduler,api} glance-api placement-api neutron-stub
     stop_daemons libvirtd mariadb
+    openstack_drop_taps
+}
+
+# The tap devices of guests that ended while nova-compute did not look; the next `up` makes them again.
+openstack_drop_taps() {
+    local port
+    for port in "$OPENSTACK_HOME"/ports/*-*; do
+        port=${port##*/}
+        if [[ -e /sys/class/net/tap${port:0:11} ]]; then ip link delete "tap${port:0:11}"; fi
+    done
 }
 
 # openstack_secret NAME [BYTES]: made once, kept in a file.
@@ -183,4 +193,5 @@ openstack_env() {
     print_export RBDBACKUP_TEST_CINDER_URL "http://127.0.0.1:$PORT_CINDER/v3"
     print_export RBDBACKUP_TEST_GLANCE_URL "http://127.0.0.1:$PORT_GLANCE"
     print_export RBDBACKUP_TEST_LIBVIRT_URI "$LIBVIRT_URI"
+    print_export RBDBACKUP_TEST_NETWORK 00000000-0000-0000-0000-0000000000e0
 }

@@ -4,7 +4,7 @@ using RbdBackup.OpenStack.Compute;
 
 namespace RbdBackup.EndToEnd.OpenStack.Servers;
 
-/// <summary>A tenant's server with two ephemeral disks and a volume, made of an image that no other server has; each disk holds its own name in a file.</summary>
+/// <summary>A tenant's server with two ephemeral disks, a volume and a network, made of an image that no other server has; each disk holds its own name in a file.</summary>
 public sealed class EphemeralScene : IAsyncLifetime
 {
     private string? _flavor;
@@ -14,6 +14,8 @@ public sealed class EphemeralScene : IAsyncLifetime
     public Server Server { get; private set; } = null!;
 
     public string Name { get; } = $"newserver-{Guid.NewGuid():N}";
+
+    public static string Network => Mini.Setting("RBDBACKUP_TEST_NETWORK");
 
     public string VolumeName => $"{Name}-data";
 
@@ -83,7 +85,7 @@ public sealed class EphemeralScene : IAsyncLifetime
             ImageId = Image,
             Ephemerals = [1, 1],
             Volumes = [new ServerVolume(data, Tag: "data")],
-            Networks = [],
+            Networks = [new ServerNetwork(Network)],
             Tags = ["has four disks"],
         });
         Disks = [.. (await ServerScene.ImagesAsync(Server.Id)).Select(i => new ImageSpec("vms", i)), new("volumes", $"volume-{data}")];

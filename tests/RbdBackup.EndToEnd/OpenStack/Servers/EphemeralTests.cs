@@ -37,10 +37,11 @@ public sealed class EphemeralTests(EphemeralScene scene) : IClassFixture<Ephemer
         await _admin.CreateKeyAsync(_name);
         try
         {
-            var made = Own(await Sandbox.DoAsync([.. _restore, "--key-name", _name]));
+            var made = Own(await Sandbox.DoAsync([.. _restore, "--key-name", _name, "--network", EphemeralScene.Network, "--network", EphemeralScene.Network]));
             var server = await _service.UntilAsync(made.Server, "ACTIVE");
             Assert.Equal((scene.Image, _name), (server.ImageId, server.KeyName));
             Assert.Equal(["has four disks"], server.Tags!);
+            await HasCardsAsync(made.Server, 2);
             await HasItsDisksAsync(made, "_disk", "_disk.eph0", "_disk.eph1");
             Assert.Equal("data", Assert.Single(await _service.Cloud.Compute.ListVolumesAsync(made.Server, default)).Tag);
         }
@@ -66,6 +67,7 @@ public sealed class EphemeralTests(EphemeralScene scene) : IClassFixture<Ephemer
             Assert.Equal(made.Volumes.Order(), (await VolumesAsync()).Select(v => v.Id).Order());
             var server = await _service.UntilAsync(made.Server, "ACTIVE");
             Assert.Equal((null, null), (server.ImageId, server.KeyName));
+            await HasCardsAsync(made.Server, 1);
             await HasItsDisksAsync(made, "_disk.eph0", "_disk.eph1");
 
             // The machine is as the image wanted it, and the volume is as any other.
@@ -89,6 +91,15 @@ public sealed class EphemeralTests(EphemeralScene scene) : IClassFixture<Ephemer
         await _service.DisposeAsync();
         _admin.Dispose();
         Sandbox.Dispose();
+    }
+
+    /// <summary>So many cards in the network, with addresses of their own: the old server still has its own.</summary>
+    private async Task HasCardsAsync(string server, int count)
+    {
+        var cards = await _service.Cloud.Compute.ListInterfacesAsync(server, default);
+        Assert.Equal(Enumerable.Repeat(EphemeralScene.Network, count), cards.Select(c => c.NetId));
+        var old = (await _service.Cloud.Compute.ListInterfacesAsync(scene.Server.Id, default)).Select(c => c.FixedIps![0].IpAddress);
+        Assert.Equal(count + 1, cards.Select(c => c.FixedIps![0].IpAddress).Concat(old).Distinct().Count());
     }
 
     private async Task IsRefusedAsync(string why, params string[] options)
