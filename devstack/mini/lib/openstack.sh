@@ -55,7 +55,7 @@ openstack_up() {
     if ! wait "$OPENSTACK_PREPARATION"; then die "OpenStack could not be prepared; the reason is above"; fi
     openstack_seed catalogue
     if ! openstack_all_run; then since=$EPOCHSECONDS; fi
-    if ! is_running neutron-stub; then spawn neutron-stub "$PORT_NEUTRON" /usr/bin/python3 -I "$OPENSTACK_LIB/neutron_stub.py" "$PORT_NEUTRON" "$OPENSTACK_HOME/ports"; fi
+    if ! is_running neutron-stub; then spawn neutron-stub "$PORT_NEUTRON" /usr/bin/python3 -I "$OPENSTACK_LIB/neutron_stub.py" "$PORT_NEUTRON" "$OPENSTACK_HOME/ports" "$(openstack_bridge)"; fi
     # nova-compute takes no server for up to a minute after it lost its libvirtd.
     if ! is_running libvirtd; then stop_daemons nova-compute; fi
     libvirt_start
@@ -100,16 +100,13 @@ openstack_down() {
     stop_daemons nova-compute
     stop_together guest nova-{api,scheduler,conductor} cinder-{backup,volume,volume-more,scheduler,api} glance-api placement-api neutron-stub
     stop_daemons libvirtd mariadb
-    openstack_drop_taps
+    if [[ -e $MINI_HOME/ports && -e /sys/class/net/$(openstack_bridge) ]]; then ip link delete "$(openstack_bridge)"; fi
 }
 
-# The tap devices of guests that ended while nova-compute did not look; the next `up` makes them again.
-openstack_drop_taps() {
-    local port
-    for port in "$OPENSTACK_HOME"/ports/*-*; do
-        port=${port##*/}
-        if [[ -e /sys/class/net/tap${port:0:11} ]]; then ip link delete "tap${port:0:11}"; fi
-    done
+# The bridge that Nova makes for the first guest with a network card. Nothing but such cards is ever in it, and it has no address.
+openstack_bridge() {
+    load_ports
+    echo "mini$PORT_BASE"
 }
 
 # openstack_secret NAME [BYTES]: made once, kept in a file.

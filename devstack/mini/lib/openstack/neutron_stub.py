@@ -1,7 +1,7 @@
-"""Answers for Neutron on loopback: neutron_stub.py PORT FOLDER.
+"""Answers for Neutron on loopback: neutron_stub.py PORT FOLDER BRIDGE.
 
-A cloud with one network, which all projects share and nothing is behind: Nova makes ports in it, and its hypervisor a tap device for each. Each port is a file in
-FOLDER, named by its id. Networks, routers and the like can't be made. Nova asks Neutron about each server, also one without a network card: empty lists are
+A cloud with one network, which all projects share and nothing is behind: Nova makes ports in it, and puts its guests' cards into BRIDGE, which it makes. Each port is
+a file in FOLDER, named by its id. Networks, routers and the like can't be made. Nova asks Neutron about each server, also one without a network card: empty lists are
 enough for that.
 """
 import contextlib
@@ -23,8 +23,9 @@ ENDLESS = dict.fromkeys(("port", "network", "security_group", "security_group_ru
 
 
 class Ports:
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, bridge: str):
         self.folder = folder
+        self.bridge = bridge
         self.lock = threading.Lock()
         os.makedirs(folder, exist_ok=True)
 
@@ -41,7 +42,9 @@ class Ports:
         taken = {address["ip_address"] for port in self.all() for address in port["fixed_ips"]}
         free = next(ip for n in range(2, 65535) if (ip := f"198.18.{n >> 8}.{n & 255}") not in taken)
         given = {"name": "", "admin_state_up": True, "device_id": "", "device_owner": "", "security_groups": [GROUP["id"]], "binding:host_id": "", "binding:profile": {}}
-        made = {"id": name, "status": "ACTIVE", "mac_address": f"fa:16:3e:{name[0:2]}:{name[2:4]}:{name[4:6]}", "binding:vif_type": "tap", "binding:vif_details": {},
+        made = {"id": name, "status": "ACTIVE", "mac_address": f"fa:16:3e:{name[0:2]}:{name[2:4]}:{name[4:6]}", "binding:vif_type": "bridge",
+                # With filters of its own: Nova needs to write none into the machine's.
+                "binding:vif_details": {"bridge_name": self.bridge, "port_filter": True},
                 "binding:vnic_type": "normal", "fixed_ips": [{"subnet_id": SUBNET["id"], "ip_address": free}]}
         return self.write({**given, **asked, **made, "project_id": asked.get("tenant_id", "")})
 
@@ -144,5 +147,5 @@ class Stub(http.server.BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    Stub.ports = Ports(sys.argv[2])
+    Stub.ports = Ports(sys.argv[2], sys.argv[3])
     http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Stub).serve_forever()
