@@ -62,7 +62,7 @@ internal static class ListCommand
             VerifiedOk = verified?.Ok,
         };
         context.Output.Write(document, human => human.Fields(
-            ("point", manifest.Point.ToString()), ("image", manifest.Disk.Spec.ToString()), ("image id", manifest.Disk.ImageId),
+            ("point", manifest.Point.ToString()), ("image", manifest.Disk.Spec.ToString()), ("image id", manifest.Disk.ImageId), ("volume", manifest.AskedBy.Volume),
             ("cluster", manifest.Disk.ClusterFsid), ("created", Humanize.Time(manifest.Created)), ("kind", PointDocument.Word(manifest.Kind)),
             ("because", manifest.Reason), ("stands on", chain.Count > 1 ? string.Join(" <- ", chain.Reverse().Skip(1).Select(m => m.Point)) : null),
             ("independent of", manifest.Independent ? manifest.Base?.Point.ToString() : null), ("snapshot", $"{manifest.Snapshot.Name} (id {manifest.Snapshot.Id})"), ("size", Humanize.Bytes(manifest.Size)),

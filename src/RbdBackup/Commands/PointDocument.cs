@@ -11,6 +11,8 @@ internal sealed record PointDocument(
     long DataBytes, long ZeroBytes, long StoredBytes, double Seconds, string? Policy, string Cluster, string ImageId, string Codec, int Segments,
     bool Independent, int Revision)
 {
+    public string? VolumeId { get; init; }
+
     public DateTimeOffset? PinnedUntil { get; init; }
 
     public string? PinnedWhy { get; init; }
@@ -26,6 +28,7 @@ internal sealed record PointDocument(
         m.DataBytes, m.ZeroBytes, m.StoredBytes, m.Seconds, m.Policy, m.Disk.ClusterFsid, m.Disk.ImageId, m.Codec, m.Segments,
         m.Needs is null, m.Revision)
     {
+        VolumeId = m.AskedBy.Volume,
         PinnedUntil = pins?.GetValueOrDefault(m.Point)?.Until,
         PinnedWhy = pins?.GetValueOrDefault(m.Point)?.Why,
     };

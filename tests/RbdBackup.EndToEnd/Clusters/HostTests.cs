@@ -59,6 +59,30 @@ public sealed class HostTests(HostScene scene) : IClassFixture<HostScene>
     }
 
     [Fact]
+    public async Task A_new_server_is_made_of_a_point_in_the_hosts_cluster()
+    {
+        using var sandbox = NewSandbox($"ceph.hosts={Host}", $"ceph.restore_user={Mini.WorkerUser}");
+        await using var service = Tenant.Service();
+        var before = await scene.Clusters.Admin.ListImagesAsync("vms", "", default);
+        await ServerScene.ReleaseAsync(Root);
+        var point = (await sandbox.DoAsync("backup", "server", Server.Id)).GetProperty("id").GetString()!;
+        var result = await sandbox.DoAsync("restore", point, "--to-new-server", _name, "--project", Mini.Setting("RBDBACKUP_TEST_SERVICE_PROJECT"));
+        var made = result.GetProperty("server").GetString()!;
+        service.Own(server: made);
+        try
+        {
+            await service.UntilAsync(made, "ACTIVE");
+            await new Guest(made).UpAsync();
+            Assert.Equal([$"{made}_disk"], await ServerScene.ImagesAsync(made));
+            Assert.Equal(before, await scene.Clusters.Admin.ListImagesAsync("vms", "", default));
+        }
+        finally
+        {
+            await ServerScene.ReleaseAsync(new ImageSpec("vms", $"{made}_disk"));
+        }
+    }
+
+    [Fact]
     public async Task An_aggregate_of_Novas_stands_for_its_hosts()
     {
         using var sandbox = NewSandbox($"ceph:{SecondCluster.Name}.aggregates={_name}");

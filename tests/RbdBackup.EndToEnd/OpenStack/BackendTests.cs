@@ -97,6 +97,8 @@ public sealed class BackendTests(BackendScene scene) : IClassFixture<BackendScen
         Assert.Equal("increment", (await sandbox.DoAsync("backup", "volume", volume)).GetProperty("kind").GetString());
         await FilledAsync(tenant, $"{volume}@latest", scene.InPool, await HeadAsync(image), worker);
 
+        Assert.All((await sandbox.DoAsync("list")).EnumerateArray(), p => Assert.Equal(volume, p.GetProperty("volume_id").GetString()));
+
         // Messages name the volume; what is held is the image that it has.
         await WorkerProcess.PublishAsync($"{_name}.forged", WorkerProcess.Message("cinder-legacy-volume.delete.start.json", "volume_id", volume));
         await WorkerProcess.UntilAsync(

@@ -21,6 +21,18 @@ def mend_cinder() -> None:
     context.RequestContext.__init__ = init
 
 
+def warm_nova() -> None:
+    """os-brick starts its daemon for the first volume. Where several servers want it at once, one of them may wait for ever: so it is there before any does."""
+    from nova.virt.libvirt.driver import LibvirtDriver
+    original = LibvirtDriver.init_host
+
+    def init_host(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        self.get_volume_connector(None)
+
+    LibvirtDriver.init_host = init_host
+
+
 def serve_placement(port: str) -> None:
     """Placement is an application without a server of its own. Each request gets a thread."""
     import socketserver
@@ -65,6 +77,8 @@ def main(name: str, *arguments: str) -> object:
     module = importlib.import_module(f"{project}.cmd.{command}")
     if project == "cinder":
         mend_cinder()
+    if name == "nova-compute":
+        warm_nova()
     return run_each(module, name, arguments) if command == "manage" else module.main()
 
 
