@@ -9,7 +9,7 @@ namespace RbdBackup.EndToEnd.OpenStack;
 /// <summary>A tenant of devstack/mini's cloud. What it makes through this class is gone, in Ceph too, when it is disposed.</summary>
 public sealed class Tenant : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
     private readonly List<string> _servers = [];
     private readonly List<string> _volumes = [];
 

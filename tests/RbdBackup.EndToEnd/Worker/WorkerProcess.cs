@@ -13,7 +13,7 @@ namespace RbdBackup.EndToEnd.Worker;
 /// </summary>
 internal sealed class WorkerProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(180);
     private readonly StringBuilder _log = new();
     private readonly Process _process;
 
