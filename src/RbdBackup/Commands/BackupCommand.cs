@@ -46,9 +46,8 @@ internal static class BackupCommand
         }
 
         var services = Services.Of(context);
-        var (opened, connected) = await services.OpenToBackUpAsync(create: true, cancel);
-        await using var repository = opened;
-        await using var cluster = connected;
+        await using var repository = await services.OpenRepositoryAsync(create: true, cancel);
+        await using var cluster = await services.ConnectAsync(cancel);
         await using var state = Services.OpenState(cluster);
         var runner = services.Backup(cluster, state, repository, services.Throttle());
         await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);

@@ -53,30 +53,6 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
     /// <summary>Connects to the clusters as the user that backs up.</summary>
     public Task<CephClusters> ConnectAsync(CancellationToken cancel) => ConnectAsync(c => c.User, cancel);
 
-    /// <summary>Opens the repository, and connects to the clusters as the user that backs up meanwhile: both wait for servers, and load what they need.</summary>
-    /// <param name="create">True: makes an empty repository where there is none.</param>
-    /// <param name="cancel">Ends the wait.</param>
-    public async Task<(PointRepository Repository, CephClusters Clusters)> OpenToBackUpAsync(bool create, CancellationToken cancel)
-    {
-        var connecting = Task.Run(() => ConnectAsync(cancel), cancel);
-        PointRepository? repository = null;
-        try
-        {
-            repository = await OpenRepositoryAsync(create, cancel);
-            return (repository, await connecting);
-        }
-        catch
-        {
-            if (repository is not null)
-            {
-                await repository.DisposeAsync();
-            }
-
-            await CloseAsync(connecting);
-            throw;
-        }
-    }
-
     /// <summary>Connects to the clusters as the user that restores.</summary>
     public Task<CephClusters> ConnectToRestoreAsync(CancellationToken cancel) => ConnectAsync(c => c.RestoreUser, cancel);
 
@@ -145,16 +121,6 @@ internal sealed class Services(RbdBackupSettings settings, ILoggerFactory logger
 
     private Task<CephClusters> ConnectAsync(Func<CephSettings, string> user, CancellationToken cancel) =>
         CephClusters.OpenAsync(settings, user, time, loggers.CreateLogger<CephClusters>(), cancel);
-
-    /// <summary>Closes what nobody will use; whether it came up no longer matters.</summary>
-    private static async Task CloseAsync(Task<CephClusters> connecting)
-    {
-        await Task.WhenAny(connecting);
-        if (connecting.IsCompletedSuccessfully)
-        {
-            await (await connecting).DisposeAsync();
-        }
-    }
 
     private BackupOptions BackupOptions => new(
         new CutParameters((int)settings.Repository.SegmentSize, (int)settings.Repository.FrameSize, (int)settings.Repository.ZeroRunMin),
