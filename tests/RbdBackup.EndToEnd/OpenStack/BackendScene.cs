@@ -55,24 +55,32 @@ public sealed class BackendScene : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        using (var admin = await CloudActions.OfAsync("SERVICE"))
+        try
         {
+            using var admin = await CloudActions.OfAsync("SERVICE");
             foreach (var type in _types)
             {
                 await admin.DeleteTypeAsync(type);
             }
         }
+        finally
+        {
+            // Cinder keeps a type whose volume a failed test left: the service and its cluster go all the same.
+            await StopAsync();
+            File.Delete(Keyring(Path.GetDirectoryName(Mini.CephConf)!));
+            _folder.Delete(recursive: true);
+            await Clusters.DisposeAsync();
+        }
+    }
 
+    private async Task StopAsync()
+    {
         if (_service is not null)
         {
             await Tool.BashAsync("for p in $(grep -lszxF \"MINI_DAEMON=$1:cinder-volume-more\" /proc/[0-9]*/environ | cut -d/ -f3); do kill -KILL $p; done", Home);
             await _service.WaitForExitAsync();
             _service.Dispose();
         }
-
-        File.Delete(Keyring(Path.GetDirectoryName(Mini.CephConf)!));
-        _folder.Delete(recursive: true);
-        await Clusters.DisposeAsync();
     }
 
     private static string Keyring(string folder) => Path.Combine(folder, $"ceph.client.{SecondUser}.keyring");
