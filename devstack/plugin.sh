@@ -8,9 +8,10 @@ source "$RBDBACKUP_DIR/devstack/cephx.sh"
 RBDBACKUP_CEPH_CONF=${CEPH_CONF_FILE:-${CEPH_CONF_DIR:-/etc/ceph}/ceph.conf}
 
 function install_rbdbackup_packages {
-    install_package ceph-common libzstd1 make curl
-    if [[ -z "$RBDBACKUP_BIN" ]] && ! command -v dotnet >/dev/null; then
-        install_package dotnet-sdk-10.0 || die $LINENO "RbdBackup needs the .NET 10 SDK; this distribution has no package of it, so install it before stack.sh"
+    install_package ceph-common libzstd1 curl
+    if [[ -z "$RBDBACKUP_BIN" ]]; then
+        install_package make gcc
+        command -v dotnet >/dev/null || install_package dotnet-sdk-10.0 || die $LINENO "RbdBackup needs the .NET 10 SDK; this distribution has no package of it, so install it before stack.sh"
     fi
 }
 
@@ -305,11 +306,7 @@ function make_rbdbackup_bucket {
 }
 
 function start_rbdbackup {
-    local root=''
-    if command -v dotnet >/dev/null; then
-        root=DOTNET_ROOT=$(dirname "$(readlink -f "$(command -v dotnet)")")
-    fi
-    run_process rbdbackup "${RBDBACKUP_BIN:-$RBDBACKUP_DIR/bin/rbdbackup} --config-dir $RBDBACKUP_CONF_DIR worker" "" "" "$root"
+    run_process rbdbackup "${RBDBACKUP_BIN:-$RBDBACKUP_DIR/bin/rbdbackup} --config-dir $RBDBACKUP_CONF_DIR worker"
 }
 
 # The configuration is right, and the worker reaches Ceph, the store and the broker.

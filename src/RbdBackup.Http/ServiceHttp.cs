@@ -1,22 +1,20 @@
 using System.Net;
 using System.Runtime.ExceptionServices;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Flurl.Http;
-using Flurl.Http.Configuration;
 
 namespace RbdBackup.Http;
 
 /// <summary>One request over HTTP: every answer that is no success is an <see cref="AnswerException"/>.</summary>
 /// <param name="client">Whose connections are used; it is disposed with this.</param>
-/// <param name="json">How answers are read; null for what System.Text.Json does by itself.</param>
-public sealed class ServiceHttp(HttpClient client, JsonSerializerOptions? json = null) : IDisposable
+public sealed class ServiceHttp(HttpClient client) : IDisposable
 {
     private readonly FlurlClient _client = new FlurlClient(client).WithSettings(settings =>
     {
         settings.AllowedHttpStatusRange = "*";
         settings.Redirects.Enabled = false;
         settings.Timeout = null;
-        settings.JsonSerializer = new DefaultJsonSerializer(json);
     });
 
     /// <summary>A request to <paramref name="url"/>, whose path is escaped already.</summary>
@@ -49,6 +47,14 @@ public sealed class ServiceHttp(HttpClient client, JsonSerializerOptions? json =
             var detail = await ErrorText.ReadAsync(answer.ResponseMessage.Content, cancel);
             throw new AnswerException((HttpStatusCode)answer.StatusCode, RetryAfter(answer.ResponseMessage), detail, id);
         }
+    }
+
+    /// <summary>Reads an answer that is JSON. Flurl's own way asks types for their members as it runs, which a program that was compiled ahead can't.</summary>
+    /// <exception cref="JsonException">It is none, or not of that type.</exception>
+    public static async Task<T> ReadAsync<T>(IFlurlResponse answer, JsonTypeInfo<T> type)
+    {
+        await using var stream = await answer.GetStreamAsync();
+        return await JsonSerializer.DeserializeAsync(stream, type) ?? throw new JsonException("it is null");
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -94,7 +95,7 @@ public sealed class EventPublisher : IAsyncDisposable
             ["_unique_id"] = id.ToString("N"),
         };
         var envelope = new JsonObject { ["oslo.version"] = "2.0", ["oslo.message"] = message.ToJsonString(Json) };
-        if (!_waiting.Writer.TryWrite(new Waiting($"{_options.EventTopic}.{priority.ToLowerInvariant()}", JsonSerializer.SerializeToUtf8Bytes(envelope, Json), sent)))
+        if (!_waiting.Writer.TryWrite(new Waiting($"{_options.EventTopic}.{priority.ToLowerInvariant()}", Encoding.UTF8.GetBytes(envelope.ToJsonString(Json)), sent)))
         {
             sent?.TrySetCanceled();
         }

@@ -206,12 +206,12 @@ public sealed class SwiftStore : IObjectStore
             using var answer = await SendAsync(
                 HttpMethod.Get,
                 null,
-                request => request.SetQueryParams(new { format = "json", prefix = _prefix + prefix, marker, limit }),
+                request => request.SetQueryParam("format", "json").SetQueryParam("prefix", _prefix + prefix).SetQueryParam("marker", marker).SetQueryParam("limit", limit),
                 null,
                 HttpCompletionOption.ResponseContentRead,
                 token);
             // 204: an empty container.
-            return answer.StatusCode == (int)HttpStatusCode.NoContent ? [] : await answer.GetJsonAsync<IReadOnlyList<Listed>>();
+            return answer.StatusCode == (int)HttpStatusCode.NoContent ? [] : await ServiceHttp.ReadAsync(answer, SwiftJson.Default.IReadOnlyListListed);
         }, cancel);
 
     /// <summary>Sends one request; where the token is refused, once more with a new one.</summary>
@@ -265,7 +265,7 @@ public sealed class SwiftStore : IObjectStore
     }
 
     /// <summary>An entry of a listing.</summary>
-    private sealed record Listed(
+    internal sealed record Listed(
         [property: JsonPropertyName("name")] string Name,
         [property: JsonPropertyName("bytes")] long Length,
         [property: JsonPropertyName("last_modified")] string Time)
@@ -274,3 +274,7 @@ public sealed class SwiftStore : IObjectStore
         public DateTimeOffset Modified => DateTimeOffset.Parse(Time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
     }
 }
+
+/// <summary>How listings are read.</summary>
+[JsonSerializable(typeof(IReadOnlyList<SwiftStore.Listed>))]
+internal sealed partial class SwiftJson : JsonSerializerContext;

@@ -11,15 +11,19 @@ OPENSTACK_PACKAGES=(python3-nova python3-cinder python3-glance python3-placement
     libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients python3-libvirt qemu-system-x86 qemu-block-extra qemu-utils genisoimage
     qemu-guest-agent busybox-static cpio syslinux mtools fdisk)
 
+# What links the command; all that a machine needs that only builds it.
+COMPILER_PACKAGES=(gcc libc6-dev)
+
 GUEST_KERNEL=/var/cache/rbdbackup-mini/kernel
 
-# cmd_install [openstack]: installs what is missing; a look at dpkg's list when nothing is.
+# cmd_install [openstack | compiler]: installs what is missing; a look at dpkg's list when nothing is.
 cmd_install() {
     local package packages=("${PACKAGES[@]}") missing=()
     case $* in
     '') ;;
     openstack) packages+=("${OPENSTACK_PACKAGES[@]}"); install_kernel ;;
-    *) die "mini install takes nothing or openstack, not '$*'" ;;
+    compiler) packages=("${COMPILER_PACKAGES[@]}") ;;
+    *) die "mini install takes nothing, openstack or compiler, not '$*'" ;;
     esac
     for package in "${packages[@]}"; do
         # shellcheck disable=SC2016 # dpkg-query's own variable

@@ -76,8 +76,8 @@ public sealed record JobRecord
     /// <summary>Who asked.</summary>
     public required AskedBy AskedBy { get; init; }
 
-    /// <summary>The records of the requests that it answers, removed with it.</summary>
-    public IReadOnlyList<string> RequestKeys { get; init; } = [];
+    /// <summary>The records of the requests that it answers, removed with it; none where an older record lacks them.</summary>
+    public IReadOnlyList<string> RequestKeys { get; init => field = value ?? []; } = [];
 
     /// <summary>When it was begun.</summary>
     public required DateTimeOffset Created { get; init; }

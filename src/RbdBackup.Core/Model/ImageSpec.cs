@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace RbdBackup.Core.Model;
@@ -53,4 +54,20 @@ public sealed record ImageSpec(string Pool, string Namespace, string Name)
 
     /// <summary><c>pool[/namespace]/name</c>.</summary>
     public override string ToString() => Namespace.Length == 0 ? $"{Pool}/{Name}" : $"{Pool}/{Namespace}/{Name}";
+}
+
+/// <summary>An image's name in JSON: <c>pool[/namespace]/name</c>.</summary>
+public sealed class ImageSpecConverter : JsonConverter<ImageSpec>
+{
+    /// <inheritdoc/>
+    public override ImageSpec Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        ImageSpec.TryParse(reader.GetString() ?? "", out var spec) ? spec : throw new JsonException("not an image, pool/name");
+
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, ImageSpec value, JsonSerializerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(value);
+        writer.WriteStringValue(value.ToString());
+    }
 }

@@ -48,10 +48,17 @@ public readonly record struct PointId(Guid Value) : IComparable<PointId>
     public static bool operator >=(PointId left, PointId right) => left.CompareTo(right) >= 0;
 }
 
-internal sealed class PointIdJsonConverter : JsonConverter<PointId>
+/// <summary>A point's id in JSON: its text.</summary>
+public sealed class PointIdJsonConverter : JsonConverter<PointId>
 {
+    /// <inheritdoc/>
     public override PointId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         PointId.TryParse(reader.GetString() ?? "", out var id) ? id.Value : throw new JsonException("not a point id");
 
-    public override void Write(Utf8JsonWriter writer, PointId value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, PointId value, JsonSerializerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteStringValue(value.ToString());
+    }
 }

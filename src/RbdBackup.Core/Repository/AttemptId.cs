@@ -22,10 +22,17 @@ public readonly record struct AttemptId(string Value)
     public override string ToString() => Value;
 }
 
-internal sealed class AttemptIdJsonConverter : JsonConverter<AttemptId>
+/// <summary>An attempt's id in JSON: its text.</summary>
+public sealed class AttemptIdJsonConverter : JsonConverter<AttemptId>
 {
+    /// <inheritdoc/>
     public override AttemptId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         AttemptId.TryParse(reader.GetString() ?? "") ?? throw new JsonException("not an attempt id");
 
-    public override void Write(Utf8JsonWriter writer, AttemptId value, JsonSerializerOptions options) => writer.WriteStringValue(value.Value);
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, AttemptId value, JsonSerializerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteStringValue(value.Value);
+    }
 }

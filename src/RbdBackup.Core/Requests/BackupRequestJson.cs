@@ -82,11 +82,3 @@ internal sealed record RequestVersion(int? Version = null);
 [JsonSerializable(typeof(BackupRequest))]
 [JsonSerializable(typeof(RequestVersion))]
 internal sealed partial class BackupRequestContext : JsonSerializerContext;
-
-internal sealed class ImageSpecJsonConverter : JsonConverter<ImageSpec>
-{
-    public override ImageSpec Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        ImageSpec.TryParse(reader.GetString() ?? "", out var spec) ? spec : throw new JsonException("not an image, pool/name");
-
-    public override void Write(Utf8JsonWriter writer, ImageSpec value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
-}

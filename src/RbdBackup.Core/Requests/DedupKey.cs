@@ -61,10 +61,17 @@ public readonly record struct DedupKey(string Value)
     public override string ToString() => Value;
 }
 
-internal sealed class DedupKeyJsonConverter : JsonConverter<DedupKey>
+/// <summary>A request's key in JSON: its text.</summary>
+public sealed class DedupKeyJsonConverter : JsonConverter<DedupKey>
 {
+    /// <inheritdoc/>
     public override DedupKey Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         DedupKey.TryParse(reader.GetString(), out var key) ? key.Value : throw new JsonException("not a dedup key");
 
-    public override void Write(Utf8JsonWriter writer, DedupKey value, JsonSerializerOptions options) => writer.WriteStringValue(value.Value);
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, DedupKey value, JsonSerializerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        writer.WriteStringValue(value.Value);
+    }
 }

@@ -59,8 +59,8 @@ public sealed record ServerHold
     /// <summary>The name of the server that is being made; null where none is.</summary>
     public string? NewName { get; init; }
 
-    /// <summary>The names of the volumes that are being made with it.</summary>
-    public IReadOnlyList<string> NewVolumes { get; init; } = [];
+    /// <summary>The names of the volumes that are being made with it; none where an older record lacks them.</summary>
+    public IReadOnlyList<string> NewVolumes { get; init => field = value ?? []; } = [];
 
     /// <summary>The bytes to store.</summary>
     public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, ServerHoldJson.Default.ServerHold);

@@ -28,3 +28,7 @@ internal sealed record KeystoneEndpoint(
     [property: JsonPropertyName("interface")] string Interface,
     [property: JsonPropertyName("region_id")] string? Region,
     [property: JsonPropertyName("url")] string Url);
+
+/// <summary>How it is read.</summary>
+[JsonSerializable(typeof(KeystoneAnswer))]
+internal sealed partial class KeystoneJson : JsonSerializerContext;

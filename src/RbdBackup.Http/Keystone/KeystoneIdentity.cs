@@ -1,6 +1,6 @@
 using System.Net;
+using System.Text;
 using System.Text.Json;
-using Flurl.Http;
 using RbdBackup.Core.Model;
 
 namespace RbdBackup.Http.Keystone;
@@ -41,13 +41,13 @@ public sealed class KeystoneIdentity
     public async Task<KeystoneLogin> LogInAsync(ServiceHttp http, CancellationToken cancel)
     {
         // Of known length: the little server that Keystone often runs in knows no chunks.
-        using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(KeystoneRequest.Of(_options)));
+        using var content = new ByteArrayContent(Encoding.UTF8.GetBytes(KeystoneRequest.Of(_options).ToJsonString()));
         content.Headers.ContentType = new("application/json");
         try
         {
             var request = http.Request($"{Address}/auth/tokens");
             using var answer = await ServiceHttp.SendAsync(request, HttpMethod.Post, content, HttpCompletionOption.ResponseContentRead, cancel);
-            var token = (await answer.GetJsonAsync<KeystoneAnswer>()).Token;
+            var token = (await ServiceHttp.ReadAsync(answer, KeystoneJson.Default.KeystoneAnswer)).Token;
             return answer.Headers.TryGetFirst("X-Subject-Token", out var secret)
                 ? new KeystoneLogin(secret, token, new ServiceCatalog(token.Catalog, _options, Address))
                 : throw NotKeystone("an answer without a token", null);
@@ -63,10 +63,9 @@ public sealed class KeystoneIdentity
         {
             throw NotKeystone($"{(int)e.Status}", e);
         }
-        catch (FlurlParsingException e)
+        catch (JsonException e)
         {
-            // Its own text would repeat the answer.
-            throw NotKeystone("what is no JSON of Keystone's", e.InnerException);
+            throw NotKeystone("what is no JSON of Keystone's", e);
         }
     }
 

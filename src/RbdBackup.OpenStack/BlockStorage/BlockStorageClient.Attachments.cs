@@ -19,18 +19,18 @@ public sealed partial class BlockStorageClient
         {
             attachment["instance_uuid"] = serverId;
         }
-        return _cinder.GetAsync<Attachment>(
-            new(HttpMethod.Post, "/attachments", $"attaching the volume {volumeId}") { Body = new() { ["attachment"] = attachment } }, "attachment", cancel);
+        return _cinder.GetAsync(
+            CloudTypes.Default.Attachment, new(HttpMethod.Post, "/attachments", $"attaching the volume {volumeId}") { Body = new() { ["attachment"] = attachment } }, "attachment", cancel);
     }
 
     /// <summary>Shows an attachment.</summary>
     public Task<Attachment> GetAttachmentAsync(string id, CancellationToken cancel) =>
-        _cinder.GetAsync<Attachment>(new(HttpMethod.Get, AttachmentPath(id), $"showing the attachment {id}"), "attachment", cancel);
+        _cinder.GetAsync(CloudTypes.Default.Attachment, new(HttpMethod.Get, AttachmentPath(id), $"showing the attachment {id}"), "attachment", cancel);
 
     /// <summary>Says who connects.</summary>
     public Task<Attachment> UpdateAttachmentAsync(string id, JsonObject connector, CancellationToken cancel) =>
-        _cinder.GetAsync<Attachment>(
-            new(HttpMethod.Put, AttachmentPath(id), $"updating the attachment {id}") { Body = new() { ["attachment"] = new JsonObject { ["connector"] = connector.DeepClone() } } },
+        _cinder.GetAsync(
+            CloudTypes.Default.Attachment, new(HttpMethod.Put, AttachmentPath(id), $"updating the attachment {id}") { Body = new() { ["attachment"] = new JsonObject { ["connector"] = connector.DeepClone() } } },
             "attachment",
             cancel);
 

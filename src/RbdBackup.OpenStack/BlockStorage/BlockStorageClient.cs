@@ -14,14 +14,14 @@ public sealed partial class BlockStorageClient
     /// <summary>Shows a volume.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/> where there is none, or none that we may see.</exception>
     public Task<Volume> GetVolumeAsync(string id, CancellationToken cancel) =>
-        _cinder.GetAsync<Volume>(new(HttpMethod.Get, Path(id), $"showing the volume {id}"), "volume", cancel);
+        _cinder.GetAsync(CloudTypes.Default.Volume, new(HttpMethod.Get, Path(id), $"showing the volume {id}"), "volume", cancel);
 
     /// <summary>Lists volumes, the newest first, page by page; without those that are only the far end of a migration.</summary>
     /// <param name="filter">Which ones.</param>
     /// <param name="cancel">Ends the listing.</param>
     public IAsyncEnumerable<Volume> ListVolumesAsync(VolumeFilter filter, CancellationToken cancel) =>
-        _cinder.ListAsync<Volume>(
-            new(HttpMethod.Get, "/volumes/detail", "listing volumes") { Query = QueryOf(filter.AllProjects, ("project_id", filter.ProjectId), ("name", filter.Name)) },
+        _cinder.ListAsync(
+            CloudTypes.Default.IReadOnlyListVolume, new(HttpMethod.Get, "/volumes/detail", "listing volumes") { Query = QueryOf(filter.AllProjects, ("project_id", filter.ProjectId), ("name", filter.Name)) },
             "volumes",
             volume => volume.Id,
             cancel).Where(volume => !volume.IsMigrationTarget);
@@ -45,7 +45,7 @@ public sealed partial class BlockStorageClient
     /// <returns>The volume as it begins, in status <c>creating</c>.</returns>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NoSpace"/> where the project's quota does not allow it.</exception>
     public Task<Volume> CreateVolumeAsync(NewVolume volume, CancellationToken cancel) =>
-        _cinder.GetAsync<Volume>(new(HttpMethod.Post, "/volumes", $"making the volume '{volume.Name}'") { Body = new() { ["volume"] = volume.ToJson() } }, "volume", cancel);
+        _cinder.GetAsync(CloudTypes.Default.Volume, new(HttpMethod.Post, "/volumes", $"making the volume '{volume.Name}'") { Body = new() { ["volume"] = volume.ToJson() } }, "volume", cancel);
 
     /// <summary>Deletes a volume; it is gone a while after Cinder's answer. It may be gone already.</summary>
     public Task DeleteVolumeAsync(string id, CancellationToken cancel) => _cinder.RemoveAsync(new(HttpMethod.Delete, Path(id), $"deleting the volume {id}"), cancel);
@@ -61,14 +61,14 @@ public sealed partial class BlockStorageClient
     /// <summary>Shows a snapshot.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/> where there is none, or none that we may see.</exception>
     public Task<VolumeSnapshot> GetSnapshotAsync(string id, CancellationToken cancel) =>
-        _cinder.GetAsync<VolumeSnapshot>(new(HttpMethod.Get, $"/snapshots/{ServiceCall.Part(id)}", $"showing the snapshot {id}"), "snapshot", cancel);
+        _cinder.GetAsync(CloudTypes.Default.VolumeSnapshot, new(HttpMethod.Get, $"/snapshots/{ServiceCall.Part(id)}", $"showing the snapshot {id}"), "snapshot", cancel);
 
     /// <summary>Lists snapshots, the newest first, page by page.</summary>
     /// <param name="filter">Which ones.</param>
     /// <param name="cancel">Ends the listing.</param>
     public IAsyncEnumerable<VolumeSnapshot> ListSnapshotsAsync(SnapshotFilter filter, CancellationToken cancel) =>
-        _cinder.ListAsync<VolumeSnapshot>(
-            new(HttpMethod.Get, "/snapshots/detail", "listing snapshots")
+        _cinder.ListAsync(
+            CloudTypes.Default.IReadOnlyListVolumeSnapshot, new(HttpMethod.Get, "/snapshots/detail", "listing snapshots")
             {
                 Query = QueryOf(filter.AllProjects, ("project_id", filter.ProjectId), ("volume_id", filter.VolumeId)),
             },

@@ -76,8 +76,8 @@ public sealed record Volume
     [JsonIgnore]
     public bool IsMigrationTarget => MigrationStatus?.StartsWith("target:", StringComparison.Ordinal) == true;
 
-    /// <summary>The servers that have it.</summary>
-    public IReadOnlyList<VolumeServer> Attachments { get; init; } = [];
+    /// <summary>The servers that have it; none where Cinder does not say.</summary>
+    public IReadOnlyList<VolumeServer> Attachments { get; init => field = value ?? []; } = [];
 
     /// <summary>When it was made; UTC.</summary>
     public DateTimeOffset? CreatedAt { get; init; }

@@ -4,31 +4,23 @@ using System.Text.Json.Serialization;
 
 namespace RbdBackup.OpenStack.Cloud;
 
-/// <summary>How the services' JSON is read and written.</summary>
+/// <summary>Parts of bodies that more than one service has.</summary>
 internal static class CloudJson
 {
-    /// <summary>snake_case, times in every spelling that the services have, and an error where what must be there is not.</summary>
-    public static JsonSerializerOptions Options { get; } = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        RespectNullableAnnotations = true,
-        RespectRequiredConstructorParameters = true,
-        Converters = { new TimeConverter() },
-    };
-
     /// <summary>Metadata as a body has it.</summary>
     public static JsonObject Of(IReadOnlyDictionary<string, string> metadata) => new(metadata.Select(pair => new KeyValuePair<string, JsonNode?>(pair.Key, pair.Value)));
+}
 
-    private sealed class TimeConverter : JsonConverter<DateTimeOffset?>
+/// <summary>A time, or, where there is none, null or an empty text.</summary>
+internal sealed class TimeConverter : JsonConverter<DateTimeOffset?>
+{
+    public override DateTimeOffset? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetString() switch
     {
-        public override DateTimeOffset? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetString() switch
-        {
-            null or "" => null,
-            var text => OpenStackTime.TryParse(text, out var time) ? time : throw new JsonException("what should be a time is none"),
-        };
+        null or "" => null,
+        var text => OpenStackTime.TryParse(text, out var time) ? time : throw new JsonException("what should be a time is none"),
+    };
 
-        public override void Write(Utf8JsonWriter writer, DateTimeOffset? value, JsonSerializerOptions options) => throw new NotSupportedException();
-    }
+    public override void Write(Utf8JsonWriter writer, DateTimeOffset? value, JsonSerializerOptions options) => throw new NotSupportedException();
 }
 
 /// <summary>A reference: an object with an id, or, where there is none, an empty text.</summary>

@@ -16,8 +16,8 @@ internal sealed class CloudSession : IDisposable
     {
         PageSize = options.PageSize;
         _identity = new KeystoneIdentity(options.Keystone);
-        Http = new ServiceHttp(HttpClients.Create(options.CaFile, "OpenStack"), CloudJson.Options);
-        HttpOnce = new ServiceHttp(HttpClients.Create(options.CaFile, "OpenStack", reuse: false), CloudJson.Options);
+        Http = new ServiceHttp(HttpClients.Create(options.CaFile, "OpenStack"));
+        HttpOnce = new ServiceHttp(HttpClients.Create(options.CaFile, "OpenStack", reuse: false));
         _logins = new Logins<KeystoneLogin>(cancel => _identity.LogInAsync(Http, cancel), clock);
         Repeatable = Pipeline(Repeating.MayPass);
         Once = Pipeline(Repeating.WasNotBegun);

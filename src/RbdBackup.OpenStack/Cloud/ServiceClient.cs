@@ -2,6 +2,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Flurl.Http;
 using RbdBackup.Core.Model;
 using RbdBackup.Http;
@@ -18,8 +19,8 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
     private volatile ServiceEndpoint? _endpoint;
 
     /// <summary>The value of a member of the answer; the answer itself where that is null.</summary>
-    public async Task<T> GetAsync<T>(ServiceCall call, string? member, CancellationToken cancel) =>
-        Member<T>(await CallAsync(call, answer => answer.GetJsonAsync<JsonElement>(), cancel), call, member);
+    public async Task<T> GetAsync<T>(JsonTypeInfo<T> type, ServiceCall call, string? member, CancellationToken cancel) =>
+        Member(type, await CallAsync(call, answer => ServiceHttp.ReadAsync(answer, EndpointJson.Default.JsonElement), cancel), call, member);
 
     /// <summary>A call whose answer says nothing.</summary>
     public Task DoAsync(ServiceCall call, CancellationToken cancel) => CallAsync(call, _ => Task.FromResult(true), cancel);
@@ -52,15 +53,17 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
     }
 
     /// <summary>A listing, page by page: memory holds one of them.</summary>
+    /// <param name="type">How a page is read.</param>
     /// <param name="call">The call without limit and marker.</param>
     /// <param name="member">The answer's member that is the list.</param>
     /// <param name="idOf">An entry's id, which marks where the next page begins.</param>
     /// <param name="cancel">Ends the listing.</param>
-    public async IAsyncEnumerable<T> ListAsync<T>(ServiceCall call, string member, Func<T, string> idOf, [EnumeratorCancellation] CancellationToken cancel)
+    public async IAsyncEnumerable<T> ListAsync<T>(
+        JsonTypeInfo<IReadOnlyList<T>> type, ServiceCall call, string member, Func<T, string> idOf, [EnumeratorCancellation] CancellationToken cancel)
     {
         List<string> recent = [];
         // A page may be short for many reasons; only an empty one is the last.
-        while (await PageAsync<T>(call, member, recent, cancel) is { Entries.Count: > 0 } page)
+        while (await PageAsync(type, call, member, recent, cancel) is { Entries.Count: > 0 } page)
         {
             var known = recent.ToHashSet(StringComparer.Ordinal);
             List<string> ids = [.. page.Entries.Select(idOf)];
@@ -77,7 +80,7 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
     }
 
     /// <summary>The page behind the newest of <paramref name="recent"/> that is still there; where none is and these were all, the first page again.</summary>
-    private async Task<Page<T>> PageAsync<T>(ServiceCall call, string member, List<string> recent, CancellationToken cancel)
+    private async Task<Page<T>> PageAsync<T>(JsonTypeInfo<IReadOnlyList<T>> type, ServiceCall call, string member, List<string> recent, CancellationToken cancel)
     {
         for (var at = recent.Count - 1; ; at--)
         {
@@ -85,7 +88,7 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
             var query = new Dictionary<string, string?>(call.Query) { ["limit"] = $"{session.PageSize}", ["marker"] = marker };
             try
             {
-                return new Page<T>(marker, await GetAsync<IReadOnlyList<T>>(call with { Query = query }, member, cancel));
+                return new Page<T>(marker, await GetAsync(type, call with { Query = query }, member, cancel));
             }
             catch (RbdBackupException e) when (
                 marker is not null && (at > 0 || recent.Count < Remembered) && e.InnerException is AnswerException { Status: HttpStatusCode.BadRequest or HttpStatusCode.NotFound })
@@ -95,11 +98,11 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
         }
     }
 
-    private T Member<T>(JsonElement answer, ServiceCall call, string? member)
+    private T Member<T>(JsonTypeInfo<T> type, JsonElement answer, ServiceCall call, string? member)
     {
         try
         {
-            return (member is null ? answer : answer.Member(member)) is { } value && value.Deserialize<T>(CloudJson.Options) is { } read
+            return (member is null ? answer : answer.Member(member)) is { } value && value.Deserialize(type) is { } read
                 ? read
                 : throw new JsonException($"it has no '{member}'");
         }
@@ -141,7 +144,12 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
         return await pipeline.ExecuteAsync(
             async token =>
             {
-                var request = http.Request(endpoint.Url + call.Path).WithHeader("X-Auth-Token", login.Token).SetQueryParams(call.Query);
+                var request = http.Request(endpoint.Url + call.Path).WithHeader("X-Auth-Token", login.Token);
+                foreach (var (name, value) in call.Query)
+                {
+                    request.SetQueryParam(name, value);
+                }
+
                 if (endpoint.ApiVersion is { } version)
                 {
                     request.WithHeader("OpenStack-API-Version", version);
@@ -174,7 +182,7 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
             {
                 var request = session.Http.Request(root + "/").WithHeader("X-Auth-Token", login.Token);
                 using var answer = await ServiceHttp.SendAsync(request, HttpMethod.Get, null, HttpCompletionOption.ResponseContentRead, token);
-                return await answer.GetJsonAsync<VersionDocument>();
+                return await ServiceHttp.ReadAsync(answer, EndpointJson.Default.VersionDocument);
             },
             cancel);
         return ServiceEndpoint.Negotiate(kind, needed, root, document);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using RbdBackup.Core.Model;
@@ -39,3 +40,9 @@ internal sealed record VersionDocument(OfferedVersion? Version = null, IReadOnly
 
 /// <summary>An interface that is offered.</summary>
 internal sealed record OfferedVersion(string Id, string? Version = null, [property: JsonPropertyName("min_version")] string? MinVersion = null);
+
+/// <summary>How that is read, and any answer as it is.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(VersionDocument))]
+[JsonSerializable(typeof(JsonElement))]
+internal sealed partial class EndpointJson : JsonSerializerContext;

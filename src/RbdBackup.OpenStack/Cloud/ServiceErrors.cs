@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
-using Flurl.Http;
 using Polly.Timeout;
 using RbdBackup.Core.Model;
 using RbdBackup.Http;
@@ -29,10 +28,8 @@ internal sealed class ServiceErrors(string service, string address)
             TimeoutRejectedException slow => NoAnswer($"{failed}no answer in {slow.Timeout.TotalSeconds:0} s", mayBeDone, e),
             HttpRequestException { InnerException: SocketException } => NoAnswer(failed + e.Message, mayBeDone && !Repeating.WasNotBegun(e), e),
             _ when Repeating.MayPass(e) => NoAnswer(failed + e.GetBaseException().Message.TrimEnd('.'), mayBeDone && !Repeating.WasNotBegun(e), e),
-            // Flurl's own text would repeat the answer.
-            FlurlParsingException { InnerException: JsonException inner } => new(ErrorKind.Unexpected,
-                $"{failed}the answer is not what {service} documents: {inner.Message}", "Check what stands between here and the service (a proxy?).", inner),
-            FlurlParsingException => new(ErrorKind.Unexpected, $"{failed}the answer is no JSON.", "Check what stands between here and the service (a proxy?)."),
+            JsonException => new(ErrorKind.Unexpected,
+                $"{failed}the answer is not what {service} documents: {e.Message}", "Check what stands between here and the service (a proxy?).", e),
             _ => new(ErrorKind.Unexpected, failed + e.Message, null, e),
         };
     }

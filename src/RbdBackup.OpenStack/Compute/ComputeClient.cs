@@ -14,7 +14,7 @@ public sealed partial class ComputeClient
     /// <summary>Shows a server. One that was deleted shows with status <c>DELETED</c> for a moment, before it is not found.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/> where there is none, or none that we may see.</exception>
     public Task<Server> GetServerAsync(string id, CancellationToken cancel) =>
-        _nova.GetAsync<Server>(new(HttpMethod.Get, Path(id), $"showing the server {id}"), "server", cancel);
+        _nova.GetAsync(CloudTypes.Default.Server, new(HttpMethod.Get, Path(id), $"showing the server {id}"), "server", cancel);
 
     /// <summary>Lists servers, the newest first, page by page.</summary>
     /// <param name="filter">Which ones.</param>
@@ -28,7 +28,7 @@ public sealed partial class ComputeClient
             ["name"] = filter.Name,
             ["changes-since"] = filter.ChangedSince?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ"),
         };
-        return _nova.ListAsync<Server>(new(HttpMethod.Get, "/servers/detail", "listing servers") { Query = query }, "servers", server => server.Id, cancel);
+        return _nova.ListAsync(CloudTypes.Default.IReadOnlyListServer, new(HttpMethod.Get, "/servers/detail", "listing servers") { Query = query }, "servers", server => server.Id, cancel);
     }
 
     /// <summary>A server that was deleted, as far as Nova remembers it (until its database is archived); null where it remembers none. Needs a role that may see
@@ -36,14 +36,14 @@ public sealed partial class ComputeClient
     public async Task<Server?> FindDeletedServerAsync(string id, CancellationToken cancel)
     {
         var query = new Dictionary<string, string?> { ["all_tenants"] = "1", ["deleted"] = "true", ["uuid"] = id };
-        return await _nova.ListAsync<Server>(new(HttpMethod.Get, "/servers/detail", $"looking for the deleted server {id}") { Query = query }, "servers", server => server.Id, cancel)
+        return await _nova.ListAsync(CloudTypes.Default.IReadOnlyListServer, new(HttpMethod.Get, "/servers/detail", $"looking for the deleted server {id}") { Query = query }, "servers", server => server.Id, cancel)
             .FirstOrDefaultAsync(server => server.Id == id, cancel);
     }
 
     /// <summary>What was done to a server, the newest first.</summary>
     public Task<IReadOnlyList<ServerAction>> ListActionsAsync(string id, CancellationToken cancel) =>
-        _nova.GetAsync<IReadOnlyList<ServerAction>>(
-            new(HttpMethod.Get, $"{Path(id)}/os-instance-actions", $"listing what was done to the server {id}"), "instanceActions", cancel);
+        _nova.GetAsync(
+            CloudTypes.Default.IReadOnlyListServerAction, new(HttpMethod.Get, $"{Path(id)}/os-instance-actions", $"listing what was done to the server {id}"), "instanceActions", cancel);
 
     /// <summary>Sets metadata; keys that are not named stay. Nova gives each server 128 keys, or what the quota says.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NoSpace"/> where the quota of keys is used up; <see cref="ErrorKind.Usage"/> for a key that Nova does not take.</exception>
@@ -62,13 +62,13 @@ public sealed partial class ComputeClient
 
     /// <summary>The volumes that are attached to a server.</summary>
     public Task<IReadOnlyList<VolumeAttachment>> ListVolumesAsync(string id, CancellationToken cancel) =>
-        _nova.GetAsync<IReadOnlyList<VolumeAttachment>>(
-            new(HttpMethod.Get, $"{Path(id)}/os-volume_attachments", $"listing the volumes of the server {id}"), "volumeAttachments", cancel);
+        _nova.GetAsync(
+            CloudTypes.Default.IReadOnlyListVolumeAttachment, new(HttpMethod.Get, $"{Path(id)}/os-volume_attachments", $"listing the volumes of the server {id}"), "volumeAttachments", cancel);
 
     /// <summary>The ports of a server, in the order of its interfaces.</summary>
     public Task<IReadOnlyList<ServerInterface>> ListInterfacesAsync(string id, CancellationToken cancel) =>
-        _nova.GetAsync<IReadOnlyList<ServerInterface>>(
-            new(HttpMethod.Get, $"{Path(id)}/os-interface", $"listing the interfaces of the server {id}"), "interfaceAttachments", cancel);
+        _nova.GetAsync(
+            CloudTypes.Default.IReadOnlyListServerInterface, new(HttpMethod.Get, $"{Path(id)}/os-interface", $"listing the interfaces of the server {id}"), "interfaceAttachments", cancel);
 
     /// <summary>Attaches a volume; it is attached a while after Nova's answer.</summary>
     /// <param name="id">The server.</param>
@@ -88,8 +88,8 @@ public sealed partial class ComputeClient
         {
             attachment["tag"] = tag;
         }
-        return _nova.GetAsync<VolumeAttachment>(
-            new(HttpMethod.Post, $"{Path(id)}/os-volume_attachments", $"attaching the volume {volumeId} to the server {id}") { Body = new() { ["volumeAttachment"] = attachment } },
+        return _nova.GetAsync(
+            CloudTypes.Default.VolumeAttachment, new(HttpMethod.Post, $"{Path(id)}/os-volume_attachments", $"attaching the volume {volumeId} to the server {id}") { Body = new() { ["volumeAttachment"] = attachment } },
             "volumeAttachment",
             cancel);
     }
@@ -104,7 +104,7 @@ public sealed partial class ComputeClient
     public async Task<string> CreateServerAsync(NewServer server, CancellationToken cancel)
     {
         var call = new ServiceCall(HttpMethod.Post, "/servers", $"making the server '{server.Name}'") { Body = new() { ["server"] = server.ToJson() } };
-        return (await _nova.GetAsync<Created>(call, "server", cancel)).Id;
+        return (await _nova.GetAsync(CloudTypes.Default.Created, call, "server", cancel)).Id;
     }
 
     /// <summary>Deletes a server; it is gone a while after Nova's answer. It may be gone already.</summary>
@@ -117,18 +117,19 @@ public sealed partial class ComputeClient
 
     /// <summary>Shows a flavor.</summary>
     public Task<Flavor> GetFlavorAsync(string id, CancellationToken cancel) =>
-        _nova.GetAsync<Flavor>(new(HttpMethod.Get, $"/flavors/{ServiceCall.Part(id)}", $"showing the flavor {id}"), "flavor", cancel);
+        _nova.GetAsync(CloudTypes.Default.Flavor, new(HttpMethod.Get, $"/flavors/{ServiceCall.Part(id)}", $"showing the flavor {id}"), "flavor", cancel);
 
     /// <summary>Lists flavors, private ones among them where we may see those.</summary>
     public IAsyncEnumerable<Flavor> ListFlavorsAsync(CancellationToken cancel) =>
-        _nova.ListAsync<Flavor>(
-            new(HttpMethod.Get, "/flavors/detail", "listing flavors") { Query = new Dictionary<string, string?> { ["is_public"] = "None" } }, "flavors", flavor => flavor.Id, cancel);
+        _nova.ListAsync(
+            CloudTypes.Default.IReadOnlyListFlavor, new(HttpMethod.Get, "/flavors/detail", "listing flavors") { Query = new Dictionary<string, string?> { ["is_public"] = "None" } }, "flavors", flavor => flavor.Id, cancel);
 
     /// <summary>Lists the host aggregates, all at once: Nova makes no pages of them. Needs a role that may see them, which is admin's by default.</summary>
     public Task<IReadOnlyList<HostAggregate>> ListAggregatesAsync(CancellationToken cancel) =>
-        _nova.GetAsync<IReadOnlyList<HostAggregate>>(new(HttpMethod.Get, "/os-aggregates", "listing host aggregates"), "aggregates", cancel);
+        _nova.GetAsync(CloudTypes.Default.IReadOnlyListHostAggregate, new(HttpMethod.Get, "/os-aggregates", "listing host aggregates"), "aggregates", cancel);
 
     private static string Path(string id) => $"/servers/{ServiceCall.Part(id)}";
-
-    private sealed record Created(string Id);
 }
+
+/// <summary>What Nova says of a server that it has begun to make.</summary>
+internal sealed record Created(string Id);

@@ -92,7 +92,7 @@ public sealed record NewServer(string Name, string FlavorId)
         ["delete_on_termination"] = true,
     };
 
-    private static JsonArray Array(IEnumerable<JsonObject> items) => [.. items];
+    private static JsonArray Array(IEnumerable<JsonNode> items) => [.. items];
 }
 
 /// <summary>A volume that a new server has from the start.</summary>

@@ -13,5 +13,5 @@ public sealed class IdentityClient
     /// <summary>Shows a project with its tags.</summary>
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/>, or <see cref="ErrorKind.Permission"/> where Keystone does not show it to us.</exception>
     public Task<Project> GetProjectAsync(string id, CancellationToken cancel) =>
-        _keystone.GetAsync<Project>(new(HttpMethod.Get, $"/projects/{ServiceCall.Part(id)}", $"showing the project {id}"), "project", cancel);
+        _keystone.GetAsync(CloudTypes.Default.Project, new(HttpMethod.Get, $"/projects/{ServiceCall.Part(id)}", $"showing the project {id}"), "project", cancel);
 }

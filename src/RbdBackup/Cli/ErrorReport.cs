@@ -1,4 +1,6 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using RbdBackup.Core.Model;
 
 namespace RbdBackup.Cli;
@@ -13,7 +15,7 @@ public sealed record ErrorReport(string Kind, string Message, string? Remedy, in
     /// <summary>The exit code after Ctrl-C or SIGTERM.</summary>
     public const int Interrupted = 130;
 
-    private static readonly JsonSerializerOptions Line = new(Output.JsonOptions) { WriteIndented = false };
+    private static readonly JsonSerializerOptions Line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>What an exception means; <paramref name="stop"/> tells an interruption from a failure.</summary>
     public static ErrorReport Of(Exception exception, bool verbose, CancellationToken stop) => exception switch
@@ -41,7 +43,8 @@ public sealed record ErrorReport(string Kind, string Message, string? Remedy, in
         if (json)
         {
             // One line, the last one: warnings and log lines may stand before it.
-            error.WriteLine(JsonSerializer.Serialize(new { Error = this }, Line));
+            var members = new JsonObject { ["kind"] = Kind, ["message"] = Message, ["remedy"] = Remedy, ["exit_code"] = ExitCode };
+            error.WriteLine(new JsonObject { ["error"] = members }.ToJsonString(Line));
             return ExitCode;
         }
 

@@ -1,10 +1,7 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
-using RbdBackup.Commands;
 using RbdBackup.Core.Model;
 
 namespace RbdBackup.Cli;
@@ -22,33 +19,17 @@ public sealed class Output
         _json = json;
     }
 
-    /// <summary>How every JSON document is written: snake_case, enumerations as words, images as <c>pool/name</c>.</summary>
-    public static JsonSerializerOptions JsonOptions { get; } = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-        // Names stay readable; the document goes to a terminal or a program, never into HTML.
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower), new ImageSpecConverter() },
-        // A backup's result must not wait for code that is made as it runs: `make bench` counts it.
-        TypeInfoResolver = JsonTypeInfoResolver.Combine(PointJson.Default, new DefaultJsonTypeInfoResolver()),
-    };
-
     /// <summary>
-    /// Writes the result: <paramref name="document"/> with <c>--json</c>, else what <paramref name="human"/> writes. Once a command.
+    /// Writes the result: <paramref name="document"/> with <c>--json</c>, as <paramref name="type"/> says, else what <paramref name="human"/> writes. Once a
+    /// command.
     /// </summary>
-    public void Write<T>(T document, Action<HumanOutput> human)
+    public void Write<T>(T document, JsonTypeInfo<T> type, Action<HumanOutput> human)
     {
         ArgumentNullException.ThrowIfNull(human);
-        if (_written)
-        {
-            throw new InvalidOperationException("A command writes one result.");
-        }
-
-        _written = true;
+        Begin();
         if (_json)
         {
-            _host.Output.WriteLine(JsonSerializer.Serialize(document, JsonOptions));
+            _host.Output.WriteLine(JsonSerializer.Serialize(document, type));
         }
         else
         {
@@ -61,29 +42,31 @@ public sealed class Output
     /// for people, whose columns have widths, is written at the end.
     /// </summary>
     /// <param name="items">The items.</param>
+    /// <param name="type">How one is written with <c>--json</c>.</param>
     /// <param name="human">Writes all of them for people.</param>
     /// <param name="before">Writes what stands before the list in the document; null: the list is the document.</param>
     /// <param name="after">Writes what stands behind it.</param>
     public async Task WriteListAsync<T>(
-        IAsyncEnumerable<T> items, Action<HumanOutput, IReadOnlyList<T>> human, Action<Utf8JsonWriter>? before = null, Action<Utf8JsonWriter>? after = null)
+        IAsyncEnumerable<T> items, JsonTypeInfo<T> type, Action<HumanOutput, IReadOnlyList<T>> human, Action<Utf8JsonWriter>? before = null,
+        Action<Utf8JsonWriter>? after = null)
     {
         ArgumentNullException.ThrowIfNull(human);
         if (!_json)
         {
-            var all = await items.ToListAsync();
-            Write(all, output => human(output, all));
+            Begin();
+            human(new HumanOutput(_host.Output, _host.OutputIsTerminal), await items.ToListAsync());
             return;
         }
 
         const int piece = 64 << 10;
         var buffer = new ArrayBufferWriter<byte>(piece);
-        await using var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = JsonOptions.WriteIndented, Encoder = JsonOptions.Encoder });
-        _written = true;
+        await using var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = type.Options.WriteIndented, Encoder = type.Options.Encoder });
+        Begin();
         before?.Invoke(json);
         json.WriteStartArray();
         await foreach (var item in items)
         {
-            JsonSerializer.Serialize(json, item, JsonOptions);
+            JsonSerializer.Serialize(json, item, type);
             if (json.BytesPending + buffer.WrittenCount >= piece)
             {
                 Send();
@@ -119,12 +102,13 @@ public sealed class Output
         return _host.OpenBinaryOutput();
     }
 
-    private sealed class ImageSpecConverter : JsonConverter<ImageSpec>
+    private void Begin()
     {
-        public override ImageSpec Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            ImageSpec.TryParse(reader.GetString() ?? "", out var spec) ? spec : throw new JsonException("not an image's name");
+        if (_written)
+        {
+            throw new InvalidOperationException("A command writes one result.");
+        }
 
-        public override void Write(Utf8JsonWriter writer, ImageSpec value, JsonSerializerOptions options) =>
-            writer.WriteStringValue(value.ToString());
+        _written = true;
     }
 }

@@ -53,7 +53,7 @@ internal static class BackupCommand
         await using var publisher = QueueFactory.OpenEvents(context.Settings, context.Loggers, context.Time);
         var ask = Ask(context, services, spec, snapshot, volume);
         var manifest = await new JobEvents(publisher).BackupAsync(spec, ask.Policy, null, () => runner.RunAsync(ask, context.Progress, cancel));
-        context.Output.Write(PointDocument.Of(manifest), human => Describe(human, manifest));
+        context.Output.Write(PointDocument.Of(manifest), DocumentJson.Shared.PointDocument, human => Describe(human, manifest));
     }
 
     private static async Task PoolAsync(CommandContext context, CancellationToken cancel)
@@ -88,7 +88,7 @@ internal static class BackupCommand
             }
         }
 
-        context.Output.Write(done, human => human.Table(
+        context.Output.Write(done, DocumentJson.Shared.IEnumerablePointDocument, human => human.Table(
             ["ID", "IMAGE", "KIND", ">STORED", ">TIME"],
             done.Select(d => (string[])[d.Id, d.Image, d.Kind, Humanize.Bytes(d.StoredBytes), Humanize.Duration(TimeSpan.FromSeconds(d.Seconds))])));
         if (failed.Count > 0)
@@ -119,7 +119,7 @@ internal static class BackupCommand
             await queue.PublishAsync(request, cancel);
         }
 
-        context.Output.Write(requests, human => human.Table(["REQUEST", "IMAGE"], requests.Select(r => (string[])[r.Id.ToString(), r.Image.ToString()])));
+        context.Output.Write(requests, DocumentJson.Shared.IEnumerableBackupRequest, human => human.Table(["REQUEST", "IMAGE"], requests.Select(r => (string[])[r.Id.ToString(), r.Image.ToString()])));
     }
 
     private static void Describe(HumanOutput human, Manifest m) => human.Fields(

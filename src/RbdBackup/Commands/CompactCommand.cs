@@ -37,7 +37,7 @@ internal static class CompactCommand
             }
         }
 
-        context.Output.Write(new { DryRun = dryRun, Groups = groups }, human => human.Table(
+        context.Output.Write(new CompactedDocument(dryRun, groups), DocumentJson.Shared.CompactedDocument, human => human.Table(
             ["IMAGES", ">POINTS", ">SEGMENTS", ">MOVED", dryRun ? ">WOULD FREE" : ">GC FREES"],
             groups.Select(g => (string[])[
                 string.Join(", ", g.Images), $"{g.Points.Count}", $"{g.Segments}", Humanize.Bytes(g.MovedBytes), Humanize.Bytes(g.FreedBytes)])));
@@ -52,7 +52,10 @@ internal static class CompactCommand
         [.. result.Disks.Select(d => d.ToString())], [.. result.Points.Select(p => p.Point.ToString())], result.Plan.Segments.Count, result.Plan.Indexes.Count,
         result.Plan.MovedBytes, result.Plan.FreedBytes, result.StoredBytes, result.Error?.Message);
 
-    /// <summary>Images whose points share data, in <c>--json</c>; docs/commands.md promises these names.</summary>
-    private sealed record CompactDocument(
+    /// <summary>What was written again, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record CompactedDocument(bool DryRun, IReadOnlyList<CompactDocument> Groups);
+
+    /// <summary>Images whose points share data.</summary>
+    internal sealed record CompactDocument(
         IReadOnlyList<string> Images, IReadOnlyList<string> Points, int Segments, int Indexes, long MovedBytes, long FreedBytes, long StoredBytes, string? Error);
 }

@@ -21,14 +21,14 @@ internal static class ConfigCommand
     {
         var text = new StringWriter { NewLine = "\n" };
         write(text);
-        context.Output.Write(new { Text = text.ToString() }, human => human.Line(text.ToString().TrimEnd()));
+        context.Output.Write(new TextDocument(text.ToString()), DocumentJson.Shared.TextDocument, human => human.Line(text.ToString().TrimEnd()));
         return Task.CompletedTask;
     }
 
     private static Task CheckAsync(CommandContext context, CancellationToken cancel)
     {
         var loaded = context.Configuration;
-        context.Output.Write(new { loaded.Files, loaded.Warnings }, human =>
+        context.Output.Write(new CheckedDocument(loaded.Files, loaded.Warnings), DocumentJson.Shared.CheckedDocument, human =>
         {
             foreach (var file in loaded.Files)
             {
@@ -43,9 +43,15 @@ internal static class ConfigCommand
     private static Task ShowAsync(CommandContext context, CancellationToken cancel)
     {
         var options = EffectiveOptions.List(context.Configuration.Values).ToList();
-        context.Output.Write(options, human => human.Table(
+        context.Output.Write(options, DocumentJson.Shared.IEnumerableEffectiveOption, human => human.Table(
             ["SECTION", "OPTION", "VALUE", "SET BY"],
             options.Select(o => (string[])[o.Section, o.Option, o.Value?.ReplaceLineEndings(", ") ?? "", o.Origin])));
         return Task.CompletedTask;
     }
+
+    /// <summary>A text, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record TextDocument(string Text);
+
+    /// <summary>A configuration that is good.</summary>
+    internal sealed record CheckedDocument(IReadOnlyList<string> Files, IReadOnlyList<string> Warnings);
 }

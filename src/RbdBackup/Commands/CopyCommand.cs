@@ -55,15 +55,10 @@ internal static class CopyCommand
 
         var servers = await runner.CopyServersAsync(e => PointChoice.Damaged(context, unreadable, e), cancel);
         context.Output.Write(
-            new
-            {
-                To = store.Url,
-                ServerPoints = servers,
-                Objects = results.Sum(r => r.Objects),
-                Bytes = results.Sum(r => r.Bytes),
-                UnreadableManifests = unreadable,
-                Points = results.Select(r => new { Id = r.Point.Point.ToString(), Image = r.Point.Disk.Spec.ToString(), r.State, r.Objects, r.Bytes, r.Why }),
-            },
+            new CopiedDocument(
+                store.Url, servers, results.Sum(r => r.Objects), results.Sum(r => r.Bytes), unreadable,
+                [.. results.Select(r => new CopyDocument(r.Point.Point.ToString(), r.Point.Disk.Spec.ToString(), r.State, r.Objects, r.Bytes, r.Why))]),
+            DocumentJson.Shared.CopiedDocument,
             human => human.Table(
                 ["ID", "IMAGE", "RESULT", ">OBJECTS", ">COPIED", "WHY"],
                 results.Select(r => (string[])
@@ -96,4 +91,10 @@ internal static class CopyCommand
                 damaged > 0 ? "The lines above say why; 'verify --data' says what is damaged. All others were copied." : "The lines above say why; run it again, it goes on where it stopped.");
         }
     }
+
+    /// <summary>What was copied, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record CopiedDocument(string To, int ServerPoints, long Objects, long Bytes, IReadOnlyList<string> UnreadableManifests, IReadOnlyList<CopyDocument> Points);
+
+    /// <summary>A point.</summary>
+    internal sealed record CopyDocument(string Id, string Image, CopyState State, long Objects, long Bytes, string? Why);
 }

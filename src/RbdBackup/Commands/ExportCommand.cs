@@ -39,7 +39,7 @@ internal static class ExportCommand
         {
             var length = new FileInfo(path).Length;
             context.Output.Write(
-                new { Point = manifest.Point.ToString(), File = path, Full = full, From = (full ? null : from?.Point ?? manifest.Base?.Point)?.ToString(), Bytes = length },
+                new ExportedDocument(manifest.Point.ToString(), path, full, (full ? null : from?.Point ?? manifest.Base?.Point)?.ToString(), length), DocumentJson.Shared.ExportedDocument,
                 human => human.Line($"{Humanize.Bytes(length)} in {path}"));
         }
     }
@@ -108,4 +108,7 @@ internal static class ExportCommand
             System.IO.File.Delete(partial);
         }
     }
+
+    /// <summary>A stream in a file, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record ExportedDocument(string Point, string File, bool Full, string? From, long Bytes);
 }

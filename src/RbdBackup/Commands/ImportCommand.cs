@@ -41,7 +41,7 @@ internal static class ImportCommand
             made.Add(await runner.RunAsync(ask, context.Progress, cancel));
         }
 
-        context.Output.Write(made.Select(m => PointDocument.Of(m)).ToList(), human => human.Table(
+        context.Output.Write(made.Select(m => PointDocument.Of(m)), DocumentJson.Shared.IEnumerablePointDocument, human => human.Table(
             ["ID", "IMAGE", "CREATED", "KIND", "SNAPSHOT", ">STORED"],
             made.Select(m => (string[])[
                 m.Point.ToString(), m.Disk.Spec.ToString(), Humanize.Time(m.Created), PointDocument.Word(m.Kind), m.Snapshot.Name, Humanize.Bytes(m.StoredBytes)])));

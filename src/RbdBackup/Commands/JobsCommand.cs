@@ -21,7 +21,8 @@ internal static class JobsCommand
         new Command("retry", "Tries a job now: one that waits for its next try, or one that was given up.") { Point }.Runs(RetryAsync),
     }.Runs(ListAsync);
 
-    private sealed record JobDocument(
+    /// <summary>A job, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record JobDocument(
         string Id, string? Image, string? Server, string State, DateTimeOffset Created, int Tries, DateTimeOffset? NextTry, string? LastError, string? Holder, DateTimeOffset? Ended);
 
     private static async Task ListAsync(CommandContext context, CancellationToken cancel)
@@ -49,7 +50,7 @@ internal static class JobsCommand
 
         var finished = await repository.ReadFinishedJobsAsync(cancel);
         jobs.AddRange(finished.Select(j => Document(j, null)));
-        context.Output.Write(jobs, human => human.Table(
+        context.Output.Write(jobs, DocumentJson.Shared.IEnumerableJobDocument, human => human.Table(
             ["ID", "IMAGE OR SERVER", "STATE", "CREATED", ">TRIES", "NEXT TRY", "ERROR"],
             jobs.Select(j => (string[])[j.Id, j.Image ?? $"server {j.Server}", j.State, Humanize.Time(j.Created), j.Tries.ToString(), j.NextTry is { } n ? Humanize.Time(n) : "", j.LastError ?? ""])));
         if (silent is not null)
@@ -103,7 +104,7 @@ internal static class JobsCommand
         }
 
         context.Output.Write(
-            new { Id = point.ToString(), job.Image, Asked = running, Cancelled = !running },
+            new CancelledDocument(point.ToString(), job.Image, running, !running), DocumentJson.Shared.CancelledDocument,
             human => human.Line(running ? $"{point} is asked to end; 'rbdbackup jobs' shows when it has." : $"{point} is cancelled; nothing is left of it."));
     }
 
@@ -134,7 +135,7 @@ internal static class JobsCommand
             new AskedBy(AskedSource.Cli, User: Environment.UserName, Volume: job.AskedBy.Volume))
         { RequestKeys = unfinished?.RequestKeys ?? [], Resume = unfinished?.Point };
         var manifest = await services.Backup(cluster, state, repository, services.Throttle()).RunAsync(ask, context.Progress, cancel);
-        context.Output.Write(PointDocument.Of(manifest), human => human.Line($"point {manifest.Point} of {job.Image} is there ({PointDocument.Word(manifest.Kind)})."));
+        context.Output.Write(PointDocument.Of(manifest), DocumentJson.Shared.PointDocument, human => human.Line($"point {manifest.Point} of {job.Image} is there ({PointDocument.Word(manifest.Kind)})."));
     }
 
     private static RbdBackupException NoJob(PointId point) => new(ErrorKind.NotFound, $"there is no job {point}", "'rbdbackup jobs' shows the jobs.");
@@ -169,4 +170,7 @@ internal static class JobsCommand
         var request = BackupRequestJson.Read(json);
         return new JobDocument(request.Id.ToString(), request.Image.ToString(), null, "waiting", request.Created, 0, null, null, null, null);
     }
+
+    /// <summary>A job that ends.</summary>
+    internal sealed record CancelledDocument(string Id, string Image, bool Asked, bool Cancelled);
 }

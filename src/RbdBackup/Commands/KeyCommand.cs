@@ -31,7 +31,7 @@ internal static class KeyCommand
         await using var repository = await OpenAsync(context, cancel);
         var keys = new KeyManager(repository);
         var slots = (await keys.ListAsync(cancel)).Select(s => Document(s, keys)).ToList();
-        context.Output.Write(slots, human => human.Table(
+        context.Output.Write(slots, DocumentJson.Shared.IEnumerableSlotDocument, human => human.Table(
             ["SLOT", "KIND", "LABEL", "CREATED", ">GENERATION", "IN USE"],
             slots.Select(s => (string[])[s.Slot, s.Kind, s.Label, Humanize.Time(s.Created), s.Generation.ToString(), s.InUse ? "yes" : ""])));
     }
@@ -60,17 +60,18 @@ internal static class KeyCommand
         var result = context.Get(Rewrap)
             ? await keys.RewrapAsync(context.Progress, cancel)
             : await keys.RotateAsync(context.Get(LoseSlots), context.Progress, cancel);
-        context.Output.Write(result, human => human.Fields(("generation", result.Generation.ToString()), ("keys wrapped", result.Rewrapped.ToString())));
+        context.Output.Write(result, DocumentJson.Shared.RotationResult, human => human.Fields(("generation", result.Generation.ToString()), ("keys wrapped", result.Rewrapped.ToString())));
     }
 
     private static Task<PointRepository> OpenAsync(CommandContext context, CancellationToken cancel) =>
         Services.Of(context).OpenRepositoryAsync(create: false, cancel);
 
     private static void Write(CommandContext context, SlotDocument slot, string done) => context.Output.Write(
-        slot, human => human.Fields((done, slot.Slot), ("kind", slot.Kind), ("label", slot.Label)));
+        slot, DocumentJson.Shared.SlotDocument, human => human.Fields((done, slot.Slot), ("kind", slot.Kind), ("label", slot.Label)));
 
     private static SlotDocument Document(KeySlot slot, KeyManager keys) =>
         new(slot.Slot, slot.Kind, slot.Label, slot.Created, slot.Generation, slot.Slot == keys.Current.Slot);
 
-    private sealed record SlotDocument(string Slot, string Kind, string Label, DateTimeOffset Created, int Generation, bool InUse);
+    /// <summary>A key slot, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record SlotDocument(string Slot, string Kind, string Label, DateTimeOffset Created, int Generation, bool InUse);
 }

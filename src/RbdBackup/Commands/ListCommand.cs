@@ -27,7 +27,7 @@ internal static class ListCommand
         var verified = await VerifiedResults.ReadAsync(repository, null, cancel);
         var points = new Catalogue(repository).ReadAsync(Warn, cancel, key => wanted is null || IsOf(key.Disk, wanted))
             .Select(c => PointDocument.Of(c.Point, pins).With(verified.GetValueOrDefault(c.Point.Point)));
-        await context.Output.WriteListAsync(points, (human, all) => human.Table(
+        await context.Output.WriteListAsync(points, DocumentJson.Shared.PointDocument, (human, all) => human.Table(
             ["ID", "IMAGE", "CREATED", "KIND", ">SIZE", ">STORED", "POLICY", "PINNED UNTIL", "VERIFIED"],
             all.Select(p => (string[])
             [
@@ -52,16 +52,9 @@ internal static class ListCommand
         var chain = await repository.ReadChainAsync(manifest, cancel);
         var pin = (await new PinStore(repository).ReadAsync(e => context.Note($"warning: {e.Message}"), cancel, manifest.Point)).GetValueOrDefault(manifest.Point);
         var verified = (await VerifiedResults.ReadAsync(repository, manifest.Disk.Key, cancel)).GetValueOrDefault(manifest.Point);
-        var document = new
-        {
-            Point = manifest,
-            Pin = PinCommand.Document(pin),
-            Chain = chain.Select(m => m.Point.ToString()),
-            VerifiedAt = verified?.At,
-            VerifiedKind = verified?.Kind,
-            VerifiedOk = verified?.Ok,
-        };
-        context.Output.Write(document, human => human.Fields(
+        var document = new ShownDocument(
+            manifest, pin is null ? null : PinCommand.Document(pin), [.. chain.Select(m => m.Point.ToString())], verified?.At, verified?.Kind, verified?.Ok);
+        context.Output.Write(document, DocumentJson.Shared.ShownDocument, human => human.Fields(
             ("point", manifest.Point.ToString()), ("image", manifest.Disk.Spec.ToString()), ("image id", manifest.Disk.ImageId), ("volume", manifest.AskedBy.Volume),
             ("cluster", manifest.Disk.ClusterFsid), ("created", Humanize.Time(manifest.Created)), ("kind", PointDocument.Word(manifest.Kind)),
             ("because", manifest.Reason), ("stands on", chain.Count > 1 ? string.Join(" <- ", chain.Reverse().Skip(1).Select(m => m.Point)) : null),
@@ -72,4 +65,8 @@ internal static class ListCommand
             ("pinned", pin is null ? null : $"until {PinCommand.Time(pin.Until!.Value)} by {pin.By}: {pin.Why}"), ("made by", manifest.Tool),
             ("verified", PointDocument.Of(manifest).With(verified).Verified())));
     }
+
+    /// <summary>All that is known of a point, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record ShownDocument(
+        Manifest Point, PinCommand.PinDocument? Pin, IReadOnlyList<string> Chain, DateTimeOffset? VerifiedAt, VerifyKind? VerifiedKind, bool? VerifiedOk);
 }

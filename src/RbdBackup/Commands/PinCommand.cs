@@ -25,8 +25,8 @@ internal static class PinCommand
 
     public static Command CreateUnpin() => new Command("unpin", "Ends a point's pin; from then on its policy decides.") { Point }.Runs(UnpinAsync);
 
-    /// <summary>A pin in <c>--json</c>; null for none.</summary>
-    public static object? Document(Pin? pin) => pin is null ? null : new { Point = pin.Point.ToString(), pin.Until, pin.Why, pin.By, pin.Written };
+    /// <summary>A pin in <c>--json</c>.</summary>
+    public static PinDocument Document(Pin pin) => new(pin.Point.ToString(), pin.Until, pin.Why, pin.By, pin.Written);
 
     /// <summary>A pin's end for people.</summary>
     public static string Time(DateTimeOffset until) => until == DateTimeOffset.MaxValue ? "(can't be read)" : Humanize.Time(until);
@@ -43,7 +43,7 @@ internal static class PinCommand
         await using var repository = await Services.Of(context).OpenRepositoryAsync(create: false, cancel);
         var manifest = await repository.FindAsync(PointId.Parse(context.Get(Point)), cancel);
         var pin = await new PinStore(repository).PutAsync(manifest, until, why, Environment.UserName, cancel);
-        context.Output.Write(Document(pin), human => human.Line($"{pin.Point} of {manifest.Disk.Spec} stays until {Humanize.Time(until)}, and so does what it stands on."));
+        context.Output.Write(Document(pin), DocumentJson.Shared.PinDocument, human => human.Line($"{pin.Point} of {manifest.Disk.Spec} stays until {Humanize.Time(until)}, and so does what it stands on."));
     }
 
     private static async Task UnpinAsync(CommandContext context, CancellationToken cancel)
@@ -57,7 +57,9 @@ internal static class PinCommand
         }
 
         await pins.PutAsync(manifest, null, pin.Why, Environment.UserName, cancel);
-        context.Output.Write(new { Point = manifest.Point.ToString(), WasPinnedUntil = pin.Until }, human => human.Line($"{manifest.Point} of {manifest.Disk.Spec} is not pinned any more."));
+        context.Output.Write(
+            new UnpinnedDocument(manifest.Point.ToString(), pin.Until), DocumentJson.Shared.UnpinnedDocument,
+            human => human.Line($"{manifest.Point} of {manifest.Disk.Spec} is not pinned any more."));
     }
 
     /// <summary>A day means up to its end, in the time zone of the process.</summary>
@@ -79,4 +81,10 @@ internal static class PinCommand
         var midnight = day.AddDays(1).ToDateTime(TimeOnly.MinValue);
         return new DateTimeOffset(midnight, TimeZoneInfo.Local.GetUtcOffset(midnight));
     }
+
+    /// <summary>A pin, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record PinDocument(string Point, DateTimeOffset? Until, string Why, string By, DateTimeOffset Written);
+
+    /// <summary>A pin that was ended.</summary>
+    internal sealed record UnpinnedDocument(string Point, DateTimeOffset? WasPinnedUntil);
 }

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
 using RbdBackup.Core.Verify;
@@ -42,7 +41,3 @@ internal sealed record PointDocument(
 
     public static string Word(PointKind kind) => kind == PointKind.Full ? "full" : "increment";
 }
-
-/// <summary>How a point is written, made when the program is built.</summary>
-[JsonSerializable(typeof(PointDocument))]
-internal sealed partial class PointJson : JsonSerializerContext;

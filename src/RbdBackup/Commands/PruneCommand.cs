@@ -32,7 +32,7 @@ internal static class PruneCommand
         var refused = plan.Refusals.ToLookup(r => r.Point.Point, r => r.Why);
         var points = plan.Drops.Select(p => Document(p, refused[p.Point].Any() ? "refuse" : "drop", refused[p.Point]))
             .Concat(plan.Consolidate.Select(p => Document(p, "consolidate", [$"{p.Needs!.Point} goes"]))).ToList();
-        context.Output.Write(new { DryRun = dryRun, Points = points }, human => human.Table(
+        context.Output.Write(new PrunedDocument(dryRun, points), DocumentJson.Shared.PrunedDocument, human => human.Table(
             ["ID", "IMAGE", "CREATED", "KIND", dryRun ? "WOULD" : "DONE", "BECAUSE"],
             points.Select(p => (string[])[p.Id, p.Image, Humanize.Time(p.Created), p.Kind, dryRun ? p.Action : Past(p.Action), string.Join("; ", p.Reasons)])));
     }
@@ -53,12 +53,17 @@ internal static class PruneCommand
             done.Add(new ConsolidateDocument(id.ToString(), result.Point.Disk.Spec.ToString(), result.Point.Revision, result.IndexBytes > 0, result.IndexBytes));
         }
 
-        context.Output.Write(done, human => human.Table(
+        context.Output.Write(done, DocumentJson.Shared.IEnumerableConsolidateDocument, human => human.Table(
             ["ID", "IMAGE", ">REVISION", ">INDEX"],
             done.Select(d => (string[])[d.Id, d.Image, d.Revision.ToString(), d.Changed ? Humanize.Bytes(d.IndexBytes) : "it needs no other point"])));
     }
 
-    private sealed record PruneDocument(string Id, string Image, DateTimeOffset Created, string Kind, string Action, IReadOnlyList<string> Reasons);
+    /// <summary>What was pruned, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record PrunedDocument(bool DryRun, IReadOnlyList<PruneDocument> Points);
 
-    private sealed record ConsolidateDocument(string Id, string Image, int Revision, bool Changed, long IndexBytes);
+    /// <summary>A point of it.</summary>
+    internal sealed record PruneDocument(string Id, string Image, DateTimeOffset Created, string Kind, string Action, IReadOnlyList<string> Reasons);
+
+    /// <summary>A point that needs no other.</summary>
+    internal sealed record ConsolidateDocument(string Id, string Image, int Revision, bool Changed, long IndexBytes);
 }

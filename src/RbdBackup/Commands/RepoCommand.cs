@@ -29,7 +29,7 @@ internal static class RepoCommand
         RequireUsable(context, probes, store.Url);
         await using var repository = await services.OpenRepositoryAsync(create: true, cancel);
         context.Output.Write(
-            new { repository.Header.Id, repository.Store.Url, repository.Header.Created, Existed = existed, Probes = probes },
+            new InitDocument(repository.Header.Id, repository.Store.Url, repository.Header.Created, existed, probes), DocumentJson.Shared.InitDocument,
             human =>
             {
                 human.Line($"{(existed ? "there is already a" : "made")} repository {repository.Header.Id} in {repository.Store.Url}");
@@ -43,24 +43,10 @@ internal static class RepoCommand
         var probes = await new StoreProber(repository.Store, context.Time).RunAsync(cancel);
         var report = await new RepositoryCheck(repository).RunAsync(context.Get(Repair), context.Progress, cancel);
         context.Output.Write(
-            new
-            {
-                repository.Header.Id,
-                repository.Store.Url,
-                Probes = probes,
-                report.Points,
-                report.Disks,
-                report.ServerPoints,
-                report.Superseded,
-                report.Objects,
-                report.StoredBytes,
-                report.ReferredBytes,
-                report.Orphans,
-                report.OrphanBytes,
-                report.FindingCount,
-                report.Findings,
-                report.Mended,
-            },
+            new CheckDocument(
+                repository.Header.Id, repository.Store.Url, probes, report.Points, report.Disks, report.ServerPoints, report.Superseded, report.Objects, report.StoredBytes,
+                report.ReferredBytes, report.Orphans, report.OrphanBytes, report.FindingCount, report.Findings, report.Mended),
+            DocumentJson.Shared.CheckDocument,
             human =>
             {
                 Describe(human, probes);
@@ -97,21 +83,11 @@ internal static class RepoCommand
         var report = await new RepositoryCheck(repository).RunAsync(false, context.Progress, cancel);
         var header = repository.Header;
         context.Output.Write(
-            new
-            {
-                header.Id,
-                repository.Store.Url,
-                header.Created,
-                header.Format,
-                header.RequiredFeatures,
-                report.Points,
-                report.Disks,
-                report.Objects,
-                report.StoredBytes,
-                report.ReferredBytes,
-                GarbageBytes = report.OrphanBytes,
-                LastPoints = last.Values.OrderBy(m => m.Disk.Key, StringComparer.Ordinal).Select(m => new { Image = m.Disk.Spec.ToString(), Id = m.Point.ToString(), m.Created }),
-            },
+            new InfoDocument(
+                header.Id, repository.Store.Url, header.Created, header.Format, header.RequiredFeatures, report.Points, report.Disks, report.Objects, report.StoredBytes,
+                report.ReferredBytes, report.OrphanBytes,
+                [.. last.Values.OrderBy(m => m.Disk.Key, StringComparer.Ordinal).Select(m => new LastPoint(m.Disk.Spec.ToString(), m.Point.ToString(), m.Created))]),
+            DocumentJson.Shared.InfoDocument,
             human =>
             {
                 human.Fields(
@@ -144,4 +120,20 @@ internal static class RepoCommand
             throw new RbdBackupException(ErrorKind.Unsupported, $"{url} can't hold a repository: {bad.Detail}", "Use another store, or ask who runs it.");
         }
     }
+
+    /// <summary>A new repository, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record InitDocument(Guid Id, string Url, DateTimeOffset Created, bool Existed, IReadOnlyList<ProbeResult> Probes);
+
+    /// <summary>A check of the repository.</summary>
+    internal sealed record CheckDocument(
+        Guid Id, string Url, IReadOnlyList<ProbeResult> Probes, long Points, int Disks, long ServerPoints, long Superseded, long Objects, long StoredBytes, long ReferredBytes,
+        long Orphans, long OrphanBytes, long FindingCount, IReadOnlyList<Finding> Findings, IReadOnlyList<Mended> Mended);
+
+    /// <summary>What a repository holds.</summary>
+    internal sealed record InfoDocument(
+        Guid Id, string Url, DateTimeOffset Created, int Format, IReadOnlyList<string> RequiredFeatures, long Points, int Disks, long Objects, long StoredBytes, long ReferredBytes,
+        long GarbageBytes, IReadOnlyList<LastPoint> LastPoints);
+
+    /// <summary>A disk's last point.</summary>
+    internal sealed record LastPoint(string Image, string Id, DateTimeOffset Created);
 }

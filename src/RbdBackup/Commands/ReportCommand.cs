@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using RbdBackup.Cli;
 using RbdBackup.Composition;
@@ -36,7 +37,7 @@ internal static class ReportCommand
         var lines = ReportPlanner.Plan(present, reader.Scheduled, stored, reader.Silent.Keys)
             .Where(l => projects.Length == 0 || projects.Contains(l.Disk.Project))
             .Where(l => !context.Get(Unprotected) || l.State is ReportState.Unprotected or ReportState.Waiting).ToList();
-        context.Output.Write(lines.Select(l => Document(l, now)), human =>
+        context.Output.Write(lines.Select(l => Document(l, now)), DocumentJson.Shared.IEnumerableReportDocument, human =>
         {
             if (context.Get(Csv))
             {
@@ -82,7 +83,7 @@ internal static class ReportCommand
     private static void WriteCsv(HumanOutput output, IEnumerable<ReportDocument> rows)
     {
         var columns = typeof(ReportDocument).GetProperties();
-        output.Line(string.Join(',', columns.Select(c => Output.JsonOptions.PropertyNamingPolicy!.ConvertName(c.Name))));
+        output.Line(string.Join(',', columns.Select(c => JsonNamingPolicy.SnakeCaseLower.ConvertName(c.Name))));
         foreach (var row in rows)
         {
             output.Line(string.Join(',', columns.Select(c => Cell(c.GetValue(row)))));
@@ -103,7 +104,7 @@ internal static class ReportCommand
     private static string Day(DateTimeOffset? at) => at is { } t ? Humanize.Time(t) : "never";
 
     /// <summary>A disk, in <c>--json</c> and <c>--csv</c>; docs/commands.md promises these names.</summary>
-    private sealed record ReportDocument(
+    internal sealed record ReportDocument(
         string Image, string Kind, string? Id, string? Name, string? Project, string State, string? Policy, string? Reason, int Points, long StoredBytes, string? LastPoint,
         DateTimeOffset? LastAt, long? AgeSeconds, DateTimeOffset? VerifiedAt, DateTimeOffset? RestoredAt, bool Damaged);
 }

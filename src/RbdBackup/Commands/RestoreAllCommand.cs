@@ -65,16 +65,9 @@ internal static class RestoreAllCommand
             ? plan.Select(i => new RestoredItem(i, null, null)).ToList()
             : await RestoreAsync(context, runner.RunAsync(plan, replace, context.Progress, cancel));
         context.Output.Write(
-            results.Select(r => new
-            {
-                Image = r.Item.Image.ToString(),
-                State = StateOf(r),
-                Point = r.Item.Point?.Point.ToString(),
-                r.Item.Point?.Created,
-                r.Item.Size,
-                r.Result?.ImageId,
-                Error = r.Error?.Message,
-            }),
+            results.Select(r => new ItemDocument(
+                r.Item.Image.ToString(), StateOf(r), r.Item.Point?.Point.ToString(), r.Item.Point?.Created, r.Item.Size, r.Result?.ImageId, r.Error?.Message)),
+            DocumentJson.Shared.IEnumerableItemDocument,
             human => human.Table(
                 ["IMAGE", "RESULT", "POINT", "AS AT", ">SIZE", "WHY"],
                 results.Select(r => (string[])
@@ -119,4 +112,7 @@ internal static class RestoreAllCommand
                 "The lines above say why. All others are there; run it again, it goes on with what is missing.");
         }
     }
+
+    /// <summary>An image, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record ItemDocument(string Image, string State, string? Point, DateTimeOffset? Created, long Size, string? ImageId, string? Error);
 }

@@ -90,7 +90,7 @@ internal static class RestoreCommand
         {
             var written = await services.RestoreInPlace(cluster, state, repository).RunAsync(new InPlaceAsk(manifest, target), context.Progress, cancel);
             context.Output.Write(
-                new { Point = written.Point.ToString(), written.Image, written.ImageId, written.WrittenBytes, written.Snapshot },
+                new WrittenDocument(written.Point.ToString(), written.Image, written.ImageId, written.WrittenBytes, written.Snapshot), DocumentJson.Shared.WrittenDocument,
                 human => human.Fields(
                     ("restored", written.Point.ToString()), ("image", written.Image), ("written", $"{Humanize.Bytes(written.WrittenBytes)} that differed, each byte read again"),
                     ("before", written.Snapshot is { } before ? $"snapshot {before}, until the next backup; 'rbdbackup restore --undo {written.Image}' goes back to it" : null)));
@@ -100,7 +100,7 @@ internal static class RestoreCommand
         var result = await services.Restore(cluster, state, repository).RunAsync(
             new RestoreAsk(manifest, target, context.Get(Replace), context.Get(LoseSnapshots)), context.Progress, cancel);
         context.Output.Write(
-            new { Point = result.Point.ToString(), result.Image, result.ImageId, result.ReplacedImageId, result.WrittenBytes },
+            new RestoredDocument(result.Point.ToString(), result.Image, result.ImageId, result.ReplacedImageId, result.WrittenBytes), DocumentJson.Shared.RestoredDocument,
             human => human.Fields(
                 ("restored", result.Point.ToString()), ("image", result.Image), ("written", $"{Humanize.Bytes(result.WrittenBytes)}, each byte read again"),
                 ("replaced", result.ReplacedImageId is { } old ? $"image {old}, in the trash; 'rbdbackup restore --undo {result.Image}' brings it back" : null)));
@@ -112,16 +112,25 @@ internal static class RestoreCommand
         if (await inPlace.UndoAsync(image, unfinishedOnly: false, cancel) is { } written)
         {
             context.Output.Write(
-                new { Image = image.ToString(), ImageId = (string?)null, UndonePoint = written.Point.ToString() },
+                new UndoneDocument(image.ToString(), null, written.Point.ToString()), DocumentJson.Shared.UndoneDocument,
                 human => human.Line($"{image} is what it was before point {written.Point} was written into it."));
             return;
         }
 
         var journal = await runner.UndoAsync(image, cancel);
         context.Output.Write(
-            new { Image = image.ToString(), ImageId = journal.OldImageId, UndonePoint = journal.Point.ToString() },
+            new UndoneDocument(image.ToString(), journal.OldImageId, journal.Point.ToString()), DocumentJson.Shared.UndoneDocument,
             human => human.Line(journal.OldImageId is null
                 ? $"{image} is gone again: nothing had that name before the restore."
                 : $"{image} is what it was before the restore of {journal.Point}; the restored image is in the trash."));
     }
+
+    /// <summary>A restore in place, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record WrittenDocument(string Point, string Image, string ImageId, long WrittenBytes, string? Snapshot);
+
+    /// <summary>A restore.</summary>
+    internal sealed record RestoredDocument(string Point, string Image, string ImageId, string? ReplacedImageId, long WrittenBytes);
+
+    /// <summary>An undone restore.</summary>
+    internal sealed record UndoneDocument(string Image, string? ImageId, string UndonePoint);
 }

@@ -58,7 +58,8 @@ internal static class RestoreVolumeForms
         var ask = new VolumeAsk(point, Id(context.Get(ToVolume)!), inPlace, context.Get(StopServer));
         var result = await VolumeServices.Restore(context, cloud, cluster, state, repository).RunAsync(ask, context.Progress, cancel);
         context.Output.Write(
-            new { Point = point.Point.ToString(), result.Volume, Image = result.Image.ToString(), result.WrittenBytes, result.ReplacedImageId, result.Servers },
+            new VolumeDocument(point.Point.ToString(), result.Volume, result.Image.ToString(), result.WrittenBytes, result.ReplacedImageId, result.Servers),
+            DocumentJson.Shared.VolumeDocument,
             human => human.Fields(
                 ("restored", point.Point.ToString()), ("volume", result.Volume), ("image", result.Image.ToString()),
                 ("written", $"{Humanize.Bytes(result.WrittenBytes)}, each byte read again"), ("servers", result.Servers.Count > 0 ? string.Join(", ", result.Servers) : null),
@@ -75,7 +76,7 @@ internal static class RestoreVolumeForms
         using var cloud = CloudAccess.Open(context.Settings, Log(context));
         var (image, undone) = await VolumeServices.Restore(context, cloud, cluster, state, repository).UndoAsync(Id(volume), context.Get(StopServer), cancel);
         context.Output.Write(
-            new { Volume = volume, Image = image.ToString(), UndonePoint = undone?.ToString() },
+            new UndoneVolumeDocument(volume, image.ToString(), undone?.ToString()), DocumentJson.Shared.UndoneVolumeDocument,
             human => human.Line(undone is null
                 ? $"No restore into volume {volume} is known that could be undone; what an earlier one held is given back."
                 : $"Volume {volume} is what it was before the restore of {undone}."));
@@ -91,7 +92,7 @@ internal static class RestoreVolumeForms
         {
             var (volume, written) = await VolumeServices.New(context, cloud, scoped ?? cloud, cluster, state, repository).RunAsync(ask, context.Progress, cancel);
             context.Output.Write(
-                new { Point = point.Point.ToString(), Volume = volume.Id, volume.Name, volume.Size, Project = volume.ProjectId, volume.Bootable, WrittenBytes = written },
+                new NewVolumeDocument(point.Point.ToString(), volume.Id, volume.Name, volume.Size, volume.ProjectId, volume.Bootable, written), DocumentJson.Shared.NewVolumeDocument,
                 human => human.Fields(
                     ("restored", point.Point.ToString()), ("volume", volume.Id), ("name", volume.Name), ("size", $"{volume.Size} GiB"),
                     ("written", $"{Humanize.Bytes(written)}, each byte read again")));
@@ -125,4 +126,13 @@ internal static class RestoreVolumeForms
     private static string Id(string text) => Guid.TryParseExact(text, "D", out var id)
         ? id.ToString("D")
         : throw new RbdBackupException(ErrorKind.Usage, $"'{text}' is not a volume's id", "'openstack volume list' shows the ids.");
+
+    /// <summary>A restore into a volume, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record VolumeDocument(string Point, string Volume, string Image, long WrittenBytes, string? ReplacedImageId, IReadOnlyList<string> Servers);
+
+    /// <summary>A volume whose restore was undone.</summary>
+    internal sealed record UndoneVolumeDocument(string Volume, string Image, string? UndonePoint);
+
+    /// <summary>A new volume.</summary>
+    internal sealed record NewVolumeDocument(string Point, string Volume, string? Name, long Size, string? Project, bool Bootable, long WrittenBytes);
 }

@@ -38,7 +38,7 @@ internal static class RollbackCommand
         {
             await new RollbackRunner(cluster, state).RunAsync(spec, manifest, cancel);
             context.Output.Write(
-                new { Image = spec.ToString(), Point = point.ToString(), SnapshotId = (ulong?)manifest.Snapshot.Id, InPlace = false, WrittenBytes = (long?)null },
+                new RolledDocument(spec.ToString(), point.ToString(), manifest.Snapshot.Id, InPlace: false, null), DocumentJson.Shared.RolledDocument,
                 human => human.Line($"{spec} is what it was at point {point}."));
         }
         catch (RbdBackupException gone) when (gone.Kind == ErrorKind.NotFound && manifest.Disk.Spec == spec)
@@ -46,8 +46,11 @@ internal static class RollbackCommand
             context.Note($"{gone.Message}: what differs is written into the image.");
             var result = await services.RestoreInPlace(cluster, state, repository).RunAsync(new InPlaceAsk(manifest, spec), context.Progress, cancel);
             context.Output.Write(
-                new { Image = spec.ToString(), Point = point.ToString(), SnapshotId = (ulong?)null, InPlace = true, WrittenBytes = (long?)result.WrittenBytes },
+                new RolledDocument(spec.ToString(), point.ToString(), null, InPlace: true, result.WrittenBytes), DocumentJson.Shared.RolledDocument,
                 human => human.Line($"{spec} is what it was at point {point}: {Humanize.Bytes(result.WrittenBytes)} differed. 'rbdbackup restore --undo {spec}' takes it back."));
         }
     }
+
+    /// <summary>An image that was rolled back, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record RolledDocument(string Image, string Point, ulong? SnapshotId, bool InPlace, long? WrittenBytes);
 }

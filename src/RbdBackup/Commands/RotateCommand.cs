@@ -38,6 +38,7 @@ internal static class RotateCommand
         });
         await context.Output.WriteListAsync(
             points,
+            DocumentJson.Shared.VerdictDocument,
             (human, all) => human.Table(
                 ["ID", "IMAGE", "CREATED", "KIND", "VERDICT", "BECAUSE"],
                 all.Select(p => (string[])[p.Id, p.Image, Humanize.Time(p.Created), p.Kind, Word(p, context.Get(DryRun)), string.Join("; ", p.Reasons)])),
@@ -50,7 +51,8 @@ internal static class RotateCommand
             json =>
             {
                 json.WritePropertyName("errors");
-                JsonSerializer.Serialize(json, errors.Select(e => new { e.Image, e.Error.Kind, e.Error.Message, e.Error.Remedy }), Output.JsonOptions);
+                JsonSerializer.Serialize(
+                    json, errors.Select(e => new FailureDocument(e.Image, e.Error.Kind, e.Error.Message, e.Error.Remedy)), DocumentJson.Shared.IEnumerableFailureDocument);
                 json.WriteEndObject();
             });
         if (errors.Count > 0)
@@ -72,7 +74,7 @@ internal static class RotateCommand
     };
 
     /// <summary>A verdict in <c>--json</c>; docs/commands.md promises these names.</summary>
-    private sealed record VerdictDocument(
+    internal sealed record VerdictDocument(
         string Id, string Image, DateTimeOffset Created, string Kind, bool Keep, bool Consolidate, IReadOnlyList<string> Reasons, IReadOnlyList<string> Policies,
         bool Failed);
 
@@ -82,7 +84,13 @@ internal static class RotateCommand
         await using var repository = await services.OpenRepositoryAsync(create: false, cancel);
         var result = await services.Collect(repository).RunAsync(context.Get(DryRun), context.Progress, cancel);
         context.Output.Write(
-            new { DryRun = context.Get(DryRun), result.Candidates, result.Deleted, result.DeletedBytes },
+            new CollectedDocument(context.Get(DryRun), result.Candidates, result.Deleted, result.DeletedBytes), DocumentJson.Shared.CollectedDocument,
             human => human.Line($"{result.Deleted} objects deleted ({Humanize.Bytes(result.DeletedBytes)}), {result.Candidates} new ones written down for a run after the grace."));
     }
+
+    /// <summary>A disk that was not rotated.</summary>
+    internal sealed record FailureDocument(string Image, ErrorKind Kind, string Message, string? Remedy);
+
+    /// <summary>What a collection deleted, and wrote down.</summary>
+    internal sealed record CollectedDocument(bool DryRun, long Candidates, long Deleted, long DeletedBytes);
 }

@@ -60,7 +60,7 @@ internal static class ServerBackupCommand
             context.Note($"warning: the point is {Word(point.Consistency)}, not {Word(wanted)}: {why}");
         }
 
-        context.Output.Write(ServerPointDocument.Of(point, whole: true), human => Describe(human, point));
+        context.Output.Write(ServerPointDocument.Of(point, whole: true), DocumentJson.Shared.ServerPointDocument, human => Describe(human, point));
     }
 
     /// <summary>A server point for people.</summary>

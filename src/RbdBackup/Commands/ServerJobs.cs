@@ -31,7 +31,7 @@ internal static class ServerJobs
         }
 
         context.Output.Write(
-            new { Id = key.ToString(), request.Server, Asked = running, Cancelled = !running },
+            new CancelledServerDocument(key.ToString(), request.Server, running, !running), DocumentJson.Shared.CancelledServerDocument,
             human => human.Line(running ? $"The backup of server {request.Server} is asked to end; 'rbdbackup jobs' shows when it has." : $"The wish for a backup of server {request.Server} is cancelled."));
     }
 
@@ -43,7 +43,8 @@ internal static class ServerJobs
         var due = await AgainAsync(state, name, key, cancel) with { NextTry = null };
         await lease.UpdateAsync(new Dictionary<string, byte[]> { [due.Key] = due.Write() }, [], cancel);
         context.Output.Write(
-            new { Id = key.ToString(), request.Server, Queued = true }, human => human.Line($"The backup of server {request.Server} is due; a worker makes it at its next look."));
+            new QueuedServerDocument(key.ToString(), request.Server, Queued: true), DocumentJson.Shared.QueuedServerDocument,
+            human => human.Line($"The backup of server {request.Server} is due; a worker makes it at its next look."));
     }
 
     private static async Task<(string Name, ServerRequest Request)> FindAsync(IStateStore state, DedupKey key, CancellationToken cancel)
@@ -79,4 +80,10 @@ internal static class ServerJobs
     }
 
     private static RbdBackupException NoJob(DedupKey key) => new(ErrorKind.NotFound, $"there is no job {key}", "'rbdbackup jobs' shows the jobs.");
+
+    /// <summary>A wish that ends, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record CancelledServerDocument(string Id, string Server, bool Asked, bool Cancelled);
+
+    /// <summary>A wish that is due.</summary>
+    internal sealed record QueuedServerDocument(string Id, string Server, bool Queued);
 }

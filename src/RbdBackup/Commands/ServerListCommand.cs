@@ -36,7 +36,7 @@ internal static class ServerListCommand
         var points = store.ReadAllAsync(servers is [var only] && Guid.TryParse(wanted, out _) ? only : null, e => context.Note($"warning: {e.Message}"), cancel)
             .Where(p => (wanted is null || p.Name == wanted || servers.Contains(p.Server)) && (project is null || p.Project == project) && p.Moment >= since && p.Moment <= until)
             .Select(p => ServerPointDocument.Of(p, p.Disks.All(d => present.Contains(d.Point))));
-        await context.Output.WriteListAsync(points, (human, all) => human.Table(
+        await context.Output.WriteListAsync(points, DocumentJson.Shared.ServerPointDocument, (human, all) => human.Table(
             ["ID", "SERVER", "NAME", "TAKEN", "CONSISTENCY", ">DISKS", ">SPREAD", "WHOLE", "POLICY"],
             all.Select(p => (string[])
             [
@@ -68,7 +68,7 @@ internal static class ServerListCommand
     {
         var present = await new ServerPointStore(repository).ReadPresentAsync(cancel);
         var whole = point.Disks.All(d => present.Contains(d.Point));
-        context.Output.Write(new { ServerPoint = point, Whole = whole }, human =>
+        context.Output.Write(new ShownServerDocument(point, whole), DocumentJson.Shared.ShownServerDocument, human =>
         {
             var d = point.Description;
             ServerBackupCommand.Describe(human, point);
@@ -79,4 +79,7 @@ internal static class ServerListCommand
                 ("metadata", d.Metadata.Count > 0 ? string.Join(", ", d.Metadata.Select(m => $"{m.Key}={m.Value}")) : null), ("host", d.Host), ("made by", point.Tool));
         });
     }
+
+    /// <summary>A server point as it is stored, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record ShownServerDocument(ServerPoint ServerPoint, bool Whole);
 }

@@ -43,7 +43,7 @@ internal static class ServerRestoreCommand
         await new JobEvents(publisher).RestoreAsync(
             manifest, null, null, async () => result = await services.Restores.ToServerAsync(manifest, server, loseSnapshots, context.Progress, cancel), server);
         context.Output.Write(
-            new { Point = result.Point.ToString(), Server = server, result.Image, result.ImageId, result.ReplacedImageId, result.WrittenBytes },
+            new RootDocument(result.Point.ToString(), server, result.Image, result.ImageId, result.ReplacedImageId, result.WrittenBytes), DocumentJson.Shared.RootDocument,
             human => human.Fields(
                 ("restored", result.Point.ToString()), ("server", server), ("image", result.Image), ("written", $"{Humanize.Bytes(result.WrittenBytes)}, each byte read again"),
                 ("replaced", $"image {result.ReplacedImageId}, in the trash; stop the server, then 'rbdbackup restore --undo {result.Image}' brings it back")));
@@ -86,9 +86,15 @@ internal static class ServerRestoreCommand
         }
 
         context.Output.Write(
-            new { ServerPoint = id.ToString(), made.Server, Name = name, made.Volumes, made.FromImage },
+            new NewServerDocument(id.ToString(), made.Server, name, made.Volumes, made.FromImage), DocumentJson.Shared.NewServerDocument,
             human => human.Fields(
                 ("restored", id.ToString()), ("server", $"{name} ({made.Server})"), ("boots from", made.FromImage ? "its own disk" : "a volume"),
                 ("volumes", made.Volumes.Count > 0 ? string.Join(", ", made.Volumes) : null)));
     }
+
+    /// <summary>A server's root disk, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record RootDocument(string Point, string Server, string Image, string ImageId, string? ReplacedImageId, long WrittenBytes);
+
+    /// <summary>A new server.</summary>
+    internal sealed record NewServerDocument(string ServerPoint, string Server, string Name, IReadOnlyList<string> Volumes, bool FromImage);
 }

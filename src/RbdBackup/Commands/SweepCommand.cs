@@ -35,7 +35,7 @@ internal static class SweepCommand
         }
 
         context.Output.Write(
-            new { DryRun = dryRun, Images = result.Steps.Select(Document), OldDisks = result.OldDisks.Select(d => d.ToString()), Failed = result.Errors.Count },
+            new SweptDocument(dryRun, [.. result.Steps.Select(Document)], [.. result.OldDisks.Select(d => d.ToString())], result.Errors.Count), DocumentJson.Shared.SweptDocument,
             human => human.Table(
                 ["IMAGE", "PLACE", dryRun ? "WOULD BE" : "IS", "BECAUSE"],
                 result.Steps.Select(Document).Select(d => (string[])[d.Image, d.Place, d.Action, d.Reason])));
@@ -83,6 +83,9 @@ internal static class SweepCommand
         step.Action switch { SweepAction.Release => "released", SweepAction.Trash => "trashed", _ => "left_alone" },
         step.Reason);
 
-    /// <summary>An image, in <c>--json</c>; docs/commands.md promises these names.</summary>
-    private sealed record SweepDocument(string Image, string ImageId, string Place, string Action, string Reason);
+    /// <summary>A sweep, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record SweptDocument(bool DryRun, IReadOnlyList<SweepDocument> Images, IReadOnlyList<string> OldDisks, int Failed);
+
+    /// <summary>An image.</summary>
+    internal sealed record SweepDocument(string Image, string ImageId, string Place, string Action, string Reason);
 }

@@ -44,7 +44,7 @@ internal static class UnprotectCommand
         }
 
         context.Output.Write(
-            things.Select(t => new { t.Kind, t.On, State = StateOf(t, dryRun), t.Left }),
+            things.Select(t => new ThingDocument(t.Kind, t.On, StateOf(t, dryRun), t.Left)), DocumentJson.Shared.IEnumerableThingDocument,
             human => human.Table(["WHAT", "ON", "STATE", "WHY"], things.Select(t => (string[])[t.Kind, t.On, StateOf(t, dryRun), t.Left ?? ""])));
         if (things.Count(t => t.Left is not null) is > 0 and var left)
         {
@@ -60,4 +60,7 @@ internal static class UnprotectCommand
         .. settings.Policies.Values.SelectMany(p => p.Image).Select(ImageSpec.Parse).Select(i => (i.Pool, i.Namespace)),
         .. settings.Policies.Values.SelectMany(p => p.Pool).Concat(more).Select(p => p.Split('/') is [var pool, var ns] ? (pool, ns) : (p, "")),
     ];
+
+    /// <summary>A thing of ours, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record ThingDocument(string Kind, string On, string State, string? Left);
 }

@@ -84,17 +84,10 @@ internal static class VerifyCommand
     {
         int Count(VerifyState state) => verdicts.Count(v => v.State == state);
         context.Output.Write(
-            new
-            {
-                Kind = ask.Kind,
-                SamplePercent = ask.Kind == VerifyKind.Source ? ask.SamplePercent : (double?)null,
-                Ok = Count(VerifyState.Ok),
-                Damaged = Count(VerifyState.Damaged),
-                Skipped = Count(VerifyState.Skipped),
-                Failed = Count(VerifyState.Failed),
-                UnreadableManifests = unreadable,
-                Points = verdicts,
-            },
+            new VerifiedDocument(
+                ask.Kind, ask.Kind == VerifyKind.Source ? ask.SamplePercent : null, Count(VerifyState.Ok), Count(VerifyState.Damaged), Count(VerifyState.Skipped),
+                Count(VerifyState.Failed), unreadable, verdicts),
+            DocumentJson.Shared.VerifiedDocument,
             human => human.Table(
                 ["ID", "IMAGE", "RESULT", ">LOOKED AT", ">TIME", "WHY"],
                 verdicts.Select(v => (string[])
@@ -127,7 +120,12 @@ internal static class VerifyCommand
         }
     }
 
-    private sealed record VerifyDocument(
+    /// <summary>What a run found, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record VerifiedDocument(
+        VerifyKind Kind, double? SamplePercent, int Ok, int Damaged, int Skipped, int Failed, IReadOnlyList<string> UnreadableManifests, IReadOnlyList<VerifyDocument> Points);
+
+    /// <summary>What it found of one point.</summary>
+    internal sealed record VerifyDocument(
         string Id, string Image, VerifyKind Kind, VerifyState State, long FindingCount, IReadOnlyList<Finding> Findings, string? Why, long Bytes, double Seconds)
     {
         public static VerifyDocument Of(VerifyVerdict v, VerifyKind kind) => new(

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using RbdBackup.Cli;
 using RbdBackup.Composition;
 using RbdBackup.Core.Backup;
+using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 using RbdBackup.Core.Requests;
 using RbdBackup.Observe;
@@ -53,7 +54,7 @@ internal static class WorkerCommand
         }
 
         context.Output.Write(
-            requests.Select(r => new { r.Id, r.Image, r.Policy, Queued = withBroker }),
+            requests.Select(r => new ScheduledDocument(r.Id, r.Image, r.Policy, withBroker)), DocumentJson.Shared.IEnumerableScheduledDocument,
             human => human.Table(["REQUEST", "IMAGE", "POLICY"], requests.Select(r => (string[])[r.Id.ToString(), r.Image.ToString(), r.Policy ?? ""])));
     }
 
@@ -68,4 +69,7 @@ internal static class WorkerCommand
             cluster, state, runner, dispatcher, context.Settings.Ceph.LeaseDuration, context.Time, context.Loggers.CreateLogger<Reconciler>());
         await reconciler.PassAsync(cancel);
     }
+
+    /// <summary>A backup whose turn has come, in <c>--json</c>; docs/commands.md promises these names.</summary>
+    internal sealed record ScheduledDocument(Guid Id, ImageSpec Image, string? Policy, bool Queued);
 }

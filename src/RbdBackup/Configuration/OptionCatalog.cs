@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Text.Json;
 
@@ -119,7 +120,7 @@ public static class OptionCatalog
         return Sections.FirstOrDefault(s => s.Named ? named && s.Name == name[..colon] : s.Name == name);
     }
 
-    private static SectionDefinition Define<T>()
+    private static SectionDefinition Define<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] T>()
     {
         var section = typeof(T).GetCustomAttribute<SectionAttribute>()!;
         var options = typeof(T).GetProperties()

@@ -7,27 +7,28 @@ namespace RbdBackup.Configuration;
 /// <param name="Name">The type's name for the documentation.</param>
 /// <param name="Allowed">What is allowed, as the end of a sentence.</param>
 /// <param name="Parse">Reads a value; null where it is not of this syntax.</param>
-public sealed partial record OptionSyntax(string Name, string Allowed, Func<string, object?> Parse)
+/// <param name="List">Makes a list of values that were read.</param>
+public sealed partial record OptionSyntax(string Name, string Allowed, Func<string, object?> Parse, Func<IEnumerable<object>, object> List)
 {
     private static readonly Dictionary<Type, OptionSyntax> ByType = new()
     {
-        [typeof(string)] = new("text", "a text that is not empty", t => t.Length > 0 ? t : null),
-        [typeof(int)] = new(
+        [typeof(string)] = New<string>("text", "a text that is not empty", t => t.Length > 0 ? t : null),
+        [typeof(int)] = New<int>(
             "number", "a whole number",
             t => int.TryParse(t, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) ? n : null),
-        [typeof(bool)] = new("boolean", "true, false, yes, no, on, off, 1 or 0", Boolean),
-        [typeof(TimeSpan)] = new("duration", "a duration with its unit (ms, s, m, h, d, w), such as 30s or 7d", t => Duration(t)),
-        [typeof(TimeOnly)] = new(
+        [typeof(bool)] = New<bool>("boolean", "true, false, yes, no, on, off, 1 or 0", Boolean),
+        [typeof(TimeSpan)] = New<TimeSpan>("duration", "a duration with its unit (ms, s, m, h, d, w), such as 30s or 7d", t => Duration(t)),
+        [typeof(TimeOnly)] = New<TimeOnly>(
             "time of day", "a time of day as HH:MM",
             t => TimeOnly.TryParseExact(t, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : null),
-        [typeof(long)] = new("bytes", "bytes, with KiB, MiB, GiB or TiB behind the number if you like, such as 32MiB", t => Bytes(t)),
-        [typeof(ByteRate)] = new(
+        [typeof(long)] = New<long>("bytes", "bytes, with KiB, MiB, GiB or TiB behind the number if you like, such as 32MiB", t => Bytes(t)),
+        [typeof(ByteRate)] = New<ByteRate>(
             "bytes a second", "bytes a second such as 200MiB/s, or 0 for no limit",
             t => Bytes(t.EndsWith("/s", StringComparison.Ordinal) ? t[..^2] : t) is { } b ? new ByteRate(b) : null),
-        [typeof(Percent)] = new("percent", "a share such as 1% or 0.5%, from 0 to 100%", t => Share(t)),
-        [typeof(Compression)] = new(
+        [typeof(Percent)] = New<Percent>("percent", "a share such as 1% or 0.5%, from 0 to 100%", t => Share(t)),
+        [typeof(Compression)] = New<Compression>(
             "compression", "zstd:LEVEL with a level from 1 to 19, or none", t => Compression.TryParse(t, out var c) ? c : null),
-        [typeof(DayOfWeek)] = new("weekday", "mon, tue, wed, thu, fri, sat or sun", t => Weekday(t)),
+        [typeof(DayOfWeek)] = New<DayOfWeek>("weekday", "mon, tue, wed, thu, fri, sat or sun", t => Weekday(t)),
     };
 
     /// <summary>The syntax of a property's type; for lists, that of one item.</summary>
@@ -66,6 +67,9 @@ public sealed partial record OptionSyntax(string Name, string Allowed, Func<stri
         var shift = 10 * " KMGT".IndexOf(match.Groups[2].Value.FirstOrDefault(' '), StringComparison.Ordinal);
         return number <= long.MaxValue >> shift ? number << shift : null;
     }
+
+    private static OptionSyntax New<T>(string name, string allowed, Func<string, object?> parse) =>
+        new(name, allowed, parse, values => values.Cast<T>().ToList());
 
     private static Percent? Share(string text) =>
         double.TryParse(text.TrimEnd('%').TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 100

@@ -1,4 +1,4 @@
-using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using RbdBackup.Core.Model;
 
 namespace RbdBackup.Configuration;
@@ -31,7 +31,7 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
         Policies = values.Names("policy").ToDictionary(n => n, n => Bind<PolicySettings>($"policy:{n}")),
     };
 
-    private T Bind<T>(string? name = null)
+    private T Bind<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] T>(string? name = null)
     {
         var section = OptionCatalog.Of<T>();
         var record = Activator.CreateInstance<T>();
@@ -78,16 +78,16 @@ internal sealed class SettingsBinder(OptionValues values, List<string> errors)
 
     private object ReadList(string section, OptionDefinition option, OptionText? written, string text)
     {
-        var list = (IList)Activator.CreateInstance(typeof(List<>).MakeGenericType(option.ItemType))!;
+        var values = new List<object>();
         foreach (var item in text.Split(option.Separators, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             if ((option.Parse(item) ?? Fail(section, option, written!, item)) is { } value)
             {
-                list.Add(value);
+                values.Add(value);
             }
         }
 
-        return list;
+        return option.Syntax.List(values);
     }
 
     private object? Fail(string section, OptionDefinition option, OptionText written, string text)

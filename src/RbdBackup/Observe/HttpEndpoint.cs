@@ -1,5 +1,7 @@
 using System.Net;
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -23,6 +25,7 @@ public sealed record HttpSources(HealthChecks Live, HealthChecks Ready, MetricsE
 /// <summary>Serves <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c> until it is disposed.</summary>
 public sealed class HttpEndpoint : IAsyncDisposable
 {
+    private static readonly JsonSerializerOptions JsonForm = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly WebApplication _app;
 
     private HttpEndpoint(WebApplication app) => _app = app;
@@ -95,7 +98,8 @@ public sealed class HttpEndpoint : IAsyncDisposable
         var report = await checks.RunAsync(context.RequestAborted);
         context.Response.StatusCode = report.Healthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         context.Response.ContentType = "application/json";
-        await context.Response.WriteAsync(JsonSerializer.Serialize(new { report.Status, report.Checks }, Output.JsonOptions) + "\n");
+        var members = new JsonObject { ["status"] = report.Status, ["checks"] = new JsonObject(report.Checks.Select(c => KeyValuePair.Create(c.Key, (JsonNode?)c.Value))) };
+        await context.Response.WriteAsync(members.ToJsonString(JsonForm) + "\n");
     }
 
     private static Task MetricsAsync(HttpContext context, MetricsExporter metrics)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 
 namespace RbdBackup.Observe;
@@ -26,7 +27,7 @@ internal static class LogFormat
     /// <summary>One JSON object, with oslo.log's names where it has them.</summary>
     public static string Json(LogRecord record)
     {
-        var fields = new Dictionary<string, object?>
+        var fields = new JsonObject
         {
             ["asctime"] = record.Time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
             ["process"] = Environment.ProcessId,
@@ -48,10 +49,10 @@ internal static class LogFormat
 
         if (record.Values.Count > 0)
         {
-            fields["extra"] = record.Values.ToDictionary(v => v.Key, v => v.Value?.ToString());
+            fields["extra"] = new JsonObject(record.Values.Select(v => KeyValuePair.Create(v.Key, (JsonNode?)v.Value?.ToString())));
         }
 
-        return JsonSerializer.Serialize(fields, JsonOptions);
+        return fields.ToJsonString(JsonOptions);
     }
 
     private static string Level(LogLevel level) => level switch

@@ -1,3 +1,6 @@
+using System.Collections.ObjectModel;
+using System.Text.Json.Serialization;
+
 namespace RbdBackup.Tenants;
 
 /// <summary>What may ask for backups.</summary>
@@ -63,15 +66,22 @@ internal sealed record Asking
     /// <summary>Why a backup was not made although it was asked for; null since the last that was. For the project to read.</summary>
     public string? Refused { get; init; }
 
+    // Where a record lacks a list, what reads it sets null.
+
     /// <summary>The images that are protected.</summary>
-    public IReadOnlyList<string> Covered { get; init; } = [];
+    public IReadOnlyList<string> Covered { get; init => field = value ?? []; } = [];
 
     /// <summary>Those that are not, although a policy is named.</summary>
-    public IReadOnlyList<Skipped> Skipped { get; init; } = [];
+    public IReadOnlyList<Skipped> Skipped { get; init => field = value ?? []; } = [];
 
     /// <summary>How backups ended, by image.</summary>
-    public IReadOnlyDictionary<string, DiskResult> Results { get; init; } = new Dictionary<string, DiskResult>();
+    public IReadOnlyDictionary<string, DiskResult> Results { get; init => field = value ?? ReadOnlyDictionary<string, DiskResult>.Empty; } = ReadOnlyDictionary<string, DiskResult>.Empty;
 
     /// <summary>The status that the server has in its metadata; null where it has none of ours.</summary>
     public string? Status { get; init; }
 }
+
+/// <summary>How it is written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(Asking))]
+internal sealed partial class AskingJson : JsonSerializerContext;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using RbdBackup.Cli;
 using RbdBackup.Core.Jobs;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
@@ -53,7 +52,7 @@ internal sealed class TenantRecords(IStateStore state, TimeProvider time)
 
     /// <summary>Writes a subject's record, or removes it.</summary>
     public static Task WriteAsync(ILease lease, Subject subject, Asking? asking, CancellationToken cancel) => lease.UpdateAsync(
-        asking is null ? [] : new Dictionary<string, byte[]> { [subject.Key] = JsonSerializer.SerializeToUtf8Bytes(asking, Output.JsonOptions) },
+        asking is null ? [] : new Dictionary<string, byte[]> { [subject.Key] = JsonSerializer.SerializeToUtf8Bytes(asking, AskingJson.Default.Asking) },
         asking is null ? [subject.Key] : [],
         cancel);
 
@@ -61,7 +60,7 @@ internal sealed class TenantRecords(IStateStore state, TimeProvider time)
     {
         try
         {
-            return JsonSerializer.Deserialize<Asking>(json, Output.JsonOptions);
+            return JsonSerializer.Deserialize(json, AskingJson.Default.Asking);
         }
         catch (JsonException)
         {

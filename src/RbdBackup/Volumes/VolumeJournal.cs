@@ -1,5 +1,5 @@
 using System.Text.Json;
-using RbdBackup.Cli;
+using System.Text.Json.Serialization;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
@@ -28,8 +28,8 @@ internal sealed record VolumeJournal
     /// <summary>The point; null where a restore is undone.</summary>
     public PointId? Point { get; init; }
 
-    /// <summary>The servers that have the volume.</summary>
-    public IReadOnlyList<HeldServer> Servers { get; init; } = [];
+    /// <summary>The servers that have the volume; none where a record lacks them.</summary>
+    public IReadOnlyList<HeldServer> Servers { get; init => field = value ?? []; } = [];
 
     /// <summary>True where a tenant asked for it by the volume's metadata.</summary>
     public bool ForTenant { get; init; }
@@ -45,7 +45,7 @@ internal sealed record VolumeJournal
     {
         try
         {
-            return (await state.ReadAsync(name, cancel)).TryGetValue(Key, out var json) ? JsonSerializer.Deserialize<VolumeJournal>(json, Output.JsonOptions) : null;
+            return (await state.ReadAsync(name, cancel)).TryGetValue(Key, out var json) ? JsonSerializer.Deserialize(json, VolumeJson.Default.VolumeJournal) : null;
         }
         catch (JsonException e)
         {
@@ -57,8 +57,13 @@ internal sealed record VolumeJournal
 
     /// <summary>Writes it.</summary>
     public Task SaveAsync(ILease lease, CancellationToken cancel) =>
-        lease.UpdateAsync(new Dictionary<string, byte[]> { [Key] = JsonSerializer.SerializeToUtf8Bytes(this, Output.JsonOptions) }, [], cancel);
+        lease.UpdateAsync(new Dictionary<string, byte[]> { [Key] = JsonSerializer.SerializeToUtf8Bytes(this, VolumeJson.Default.VolumeJournal) }, [], cancel);
 
     /// <summary>Removes it.</summary>
     public static Task RemoveAsync(ILease lease, CancellationToken cancel) => lease.UpdateAsync(new Dictionary<string, byte[]>(), [Key], cancel);
 }
+
+/// <summary>How it is written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(VolumeJournal))]
+internal sealed partial class VolumeJson : JsonSerializerContext;

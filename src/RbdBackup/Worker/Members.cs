@@ -1,5 +1,5 @@
 using System.Text.Json;
-using RbdBackup.Cli;
+using System.Text.Json.Serialization;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
@@ -26,6 +26,11 @@ internal sealed record Member(ImageSpec Image, string? Policy, string? Project)
     /// <summary>How often it became a policy's.</summary>
     public int Times { get; init; }
 }
+
+/// <summary>How it is written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(ImageSpecConverter)])]
+[JsonSerializable(typeof(Member))]
+internal sealed partial class MemberJson : JsonSerializerContext;
 
 /// <summary>The disks that tenants protect by metadata, remembered in RADOS so that every worker's schedule has them.</summary>
 internal sealed class Members(IStateStore state)
@@ -55,7 +60,7 @@ internal sealed class Members(IStateStore state)
 
     /// <summary>Writes a disk's record as it is.</summary>
     public Task WriteAsync(Member member, CancellationToken cancel) =>
-        state.WriteUnleasedAsync(Name, member.Image.ToString(), JsonSerializer.SerializeToUtf8Bytes(member, Output.JsonOptions), cancel);
+        state.WriteUnleasedAsync(Name, member.Image.ToString(), JsonSerializer.SerializeToUtf8Bytes(member, MemberJson.Default.Member), cancel);
 
     /// <summary>Forgets disks that are gone.</summary>
     public async Task ForgetAsync(IReadOnlyCollection<ImageSpec> images, CancellationToken cancel)
@@ -78,7 +83,7 @@ internal sealed class Members(IStateStore state)
     {
         try
         {
-            return JsonSerializer.Deserialize<Member>(json, Output.JsonOptions) is { } member ? Known(member) : null;
+            return JsonSerializer.Deserialize(json, MemberJson.Default.Member) is { } member ? Known(member) : null;
         }
         catch (JsonException)
         {

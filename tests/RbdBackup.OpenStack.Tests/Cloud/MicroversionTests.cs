@@ -48,5 +48,5 @@ public sealed class MicroversionTests
         Assert.Equal(root, ServiceEndpoint.RootOf(ServiceKind.Nova, inCatalogue));
 
     private static string Negotiate(string document) => ServiceEndpoint.Negotiate(
-        ServiceKind.Nova, ServiceKind.Nova.Needed!, "https://host/v2.1", JsonSerializer.Deserialize<VersionDocument>(document, CloudJson.Options)!);
+        ServiceKind.Nova, ServiceKind.Nova.Needed!, "https://host/v2.1", JsonSerializer.Deserialize(document, EndpointJson.Default.VersionDocument)!);
 }
