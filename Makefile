@@ -3,13 +3,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: build test soak demo bench format lint clean native install mini-up mini-down openstack test-openstack help
-# Compiled ahead to machine code: a command begins its work four times as early as with a compiler in it. The compiler's package is the SDK's choice, so
-# what it adds to the lock files goes into others, which nobody keeps; `make lint` and the tests hold the real ones to what is committed.
-AHEAD := $(if $(filter x86_64,$(shell uname -m)),--runtime linux-x64 -p:PublishAot=true -p:NuGetLockFilePath=obj/ahead.lock.json -p:RestoreLockedMode=false)
+# Compiled ahead to machine code: each command begins its work 0.2 s earlier than with a compiler in it. The compiler's package is the SDK's choice, so
+# what it adds to the lock files goes into others, which nobody keeps; all other packages were held to the real ones just before.
+AHEAD := --runtime linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64) -p:PublishAot=true -p:NuGetLockFilePath=obj/ahead.lock.json -p:RestoreLockedMode=false
 DOTNET := . tests/environment.sh && dotnet
 
 build: ## build the command; it is at bin/rbdbackup
-	@$(if $(AHEAD),command -v clang >/dev/null || command -v gcc >/dev/null || devstack/mini/mini install compiler)
+	@mkdir -p .build && echo 'int main(void) { return 0; }' | cc -x c -o .build/linked - 2>/dev/null || devstack/mini/mini install compiler
+	@$(DOTNET) restore src/RbdBackup --locked-mode --verbosity quiet
 	@$(DOTNET) publish src/RbdBackup --configuration Release $(AHEAD) --output .build/publish --nologo --verbosity quiet
 	@mkdir -p bin && ln -sfn ../.build/publish/rbdbackup bin/rbdbackup
 	@version=$$(bin/rbdbackup --version) && echo "bin/rbdbackup is version $$version"

@@ -10,7 +10,7 @@ RBDBACKUP_CEPH_CONF=${CEPH_CONF_FILE:-${CEPH_CONF_DIR:-/etc/ceph}/ceph.conf}
 function install_rbdbackup_packages {
     install_package ceph-common libzstd1 curl
     if [[ -z "$RBDBACKUP_BIN" ]]; then
-        install_package make gcc
+        install_package make gcc libc6-dev
         command -v dotnet >/dev/null || install_package dotnet-sdk-10.0 || die $LINENO "RbdBackup needs the .NET 10 SDK; this distribution has no package of it, so install it before stack.sh"
     fi
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Json.Serialization;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Ports;
 
@@ -57,6 +58,7 @@ public sealed record PlanHead
     public CrossCheck? CrossCheck { get; init; }
 
     /// <summary>Where the extents are, in pages of the same object.</summary>
+    [JsonRequired]
     public IReadOnlyList<Page> Pages { get; init; } = [];
 }
 

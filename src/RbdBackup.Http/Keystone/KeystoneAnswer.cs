@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace RbdBackup.Http.Keystone;
 
 /// <summary>What Keystone answers a login with; the token itself is in a header.</summary>
-internal sealed record KeystoneAnswer([property: JsonPropertyName("token"), JsonRequired] KeystoneToken Token);
+internal sealed record KeystoneAnswer([property: JsonPropertyName("token")] KeystoneToken Token);
 
 /// <summary>What a token is good for.</summary>
 /// <param name="IssuedAt">Its start, by Keystone's clock.</param>
@@ -13,22 +13,23 @@ internal sealed record KeystoneAnswer([property: JsonPropertyName("token"), Json
 internal sealed record KeystoneToken(
     [property: JsonPropertyName("issued_at")] DateTimeOffset IssuedAt,
     [property: JsonPropertyName("expires_at")] DateTimeOffset ExpiresAt,
-    [property: JsonPropertyName("project")] KeystoneProject? Project,
-    [property: JsonPropertyName("catalog")] IReadOnlyList<KeystoneService>? Catalog);
+    [property: JsonPropertyName("project")] KeystoneProject? Project = null,
+    [property: JsonPropertyName("catalog")] IReadOnlyList<KeystoneService?>? Catalog = null);
 
 /// <summary>A token's project.</summary>
 internal sealed record KeystoneProject([property: JsonPropertyName("id")] string Id);
 
 /// <summary>A service of the catalogue.</summary>
 internal sealed record KeystoneService(
-    [property: JsonPropertyName("type")] string Type, [property: JsonPropertyName("endpoints")] IReadOnlyList<KeystoneEndpoint> Endpoints);
+    [property: JsonPropertyName("type")] string Type, [property: JsonPropertyName("endpoints")] IReadOnlyList<KeystoneEndpoint?> Endpoints);
 
 /// <summary>Where a service can be reached.</summary>
 internal sealed record KeystoneEndpoint(
     [property: JsonPropertyName("interface")] string Interface,
-    [property: JsonPropertyName("region_id")] string? Region,
-    [property: JsonPropertyName("url")] string Url);
+    [property: JsonPropertyName("url")] string Url,
+    [property: JsonPropertyName("region_id")] string? Region = null);
 
-/// <summary>How it is read.</summary>
+/// <summary>How it is read: with an error where what must be there is not.</summary>
+[JsonSourceGenerationOptions(RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(KeystoneAnswer))]
 internal sealed partial class KeystoneJson : JsonSerializerContext;

@@ -9,9 +9,9 @@ public sealed class ServiceCatalog
     private readonly KeystoneOptions _options;
     private readonly string _keystone;
 
-    internal ServiceCatalog(IReadOnlyList<KeystoneService>? services, KeystoneOptions options, string keystone)
+    internal ServiceCatalog(IReadOnlyList<KeystoneService?>? services, KeystoneOptions options, string keystone)
     {
-        _services = services ?? [];
+        _services = [.. (services ?? []).OfType<KeystoneService>()];
         _options = options;
         _keystone = keystone;
     }
@@ -21,7 +21,7 @@ public sealed class ServiceCatalog
     /// <exception cref="RbdBackupException"><see cref="ErrorKind.NotFound"/>; the message says what the catalogue has.</exception>
     public string FindEndpoint(params IReadOnlyList<string> types)
     {
-        var endpoints = types.SelectMany(type => _services.Where(service => service.Type == type)).SelectMany(service => service.Endpoints).ToList();
+        var endpoints = types.SelectMany(type => _services.Where(service => service.Type == type)).SelectMany(service => service.Endpoints).OfType<KeystoneEndpoint>().ToList();
         var found = _options.Interfaces
             .SelectMany(wanted => endpoints.Where(endpoint => endpoint.Interface == wanted && (_options.RegionName is null || endpoint.Region == _options.RegionName)))
             .FirstOrDefault();

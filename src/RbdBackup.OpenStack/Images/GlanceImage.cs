@@ -47,7 +47,7 @@ public sealed record GlanceImage
 
     /// <summary>What else is set on it: properties such as <c>hw_disk_bus</c>, and members that this record does not name.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement> Properties { get; } = new Dictionary<string, JsonElement>();
+    public IDictionary<string, JsonElement> Properties { get; set; } = new Dictionary<string, JsonElement>();
 
     /// <summary>The properties that Nova makes a server by: <c>hw_disk_bus</c>, <c>os_type</c> and the like.</summary>
     [JsonIgnore]

@@ -1,4 +1,3 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using RbdBackup.Core.Model;
@@ -14,8 +13,6 @@ public sealed record ErrorReport(string Kind, string Message, string? Remedy, in
 {
     /// <summary>The exit code after Ctrl-C or SIGTERM.</summary>
     public const int Interrupted = 130;
-
-    private static readonly JsonSerializerOptions Line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>What an exception means; <paramref name="stop"/> tells an interruption from a failure.</summary>
     public static ErrorReport Of(Exception exception, bool verbose, CancellationToken stop) => exception switch
@@ -44,7 +41,7 @@ public sealed record ErrorReport(string Kind, string Message, string? Remedy, in
         {
             // One line, the last one: warnings and log lines may stand before it.
             var members = new JsonObject { ["kind"] = Kind, ["message"] = Message, ["remedy"] = Remedy, ["exit_code"] = ExitCode };
-            error.WriteLine(new JsonObject { ["error"] = members }.ToJsonString(Line));
+            error.WriteLine(new JsonObject { ["error"] = members }.ToJsonString(JsonForms.Line));
             return ExitCode;
         }
 

@@ -8,6 +8,13 @@ namespace RbdBackup.Cli;
 /// <summary>The whole command line.</summary>
 public static class RbdBackupCommandLine
 {
+    /// <summary>What options take that are no text, for people: the parser's own errors name .NET's types.</summary>
+    private static readonly (Type Type, string Words)[] Kinds =
+    [
+        (typeof(int), "a whole number"), (typeof(int?), "a whole number"), (typeof(ulong), "a whole number"), (typeof(double?), "a number"),
+        (typeof(DateTimeOffset?), "a time such as 2027-01-31T12:00+01:00"),
+    ];
+
     /// <summary>
     /// Runs a command line and gives its exit code: 0, a <see cref="Core.Model.ErrorKind"/>, or <see cref="ErrorReport.Interrupted"/>.
     /// </summary>
@@ -27,9 +34,12 @@ public static class RbdBackupCommandLine
         }
 
         return ErrorReport
-            .OfUsage(parse.Errors[^1].Message, $"'rbdbackup {string.Concat(path)}--help' shows what it takes.")
+            .OfUsage(InWords(parse.Errors[^1].Message), $"'rbdbackup {string.Concat(path)}--help' shows what it takes.")
             .Write(host.Error, args.Contains(GlobalOptions.Json.Name));
     }
+
+    private static string InWords(string error) =>
+        Kinds.Aggregate(error, (text, kind) => text.Replace($"as expected type '{kind.Type}'", $"as {kind.Words}", StringComparison.Ordinal));
 
     /// <summary>The command line's definition.</summary>
     public static RootCommand Create()

@@ -1,6 +1,6 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using RbdBackup.Cli;
 using RbdBackup.Configuration;
 using RbdBackup.Core.Copy;
 using RbdBackup.Core.Model;
@@ -63,12 +63,9 @@ namespace RbdBackup.Commands;
 internal sealed partial class DocumentJson : JsonSerializerContext
 {
     /// <summary>The one that commands use.</summary>
-    public static DocumentJson Shared { get; } = new(new JsonSerializerOptions
+    public static DocumentJson Shared { get; } = new(new JsonSerializerOptions(JsonForms.Document)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-        // Names stay readable; the document goes to a terminal or a program, never into HTML.
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters =
         {
             Words<AskedSource>(), Words<Consistency>(), Words<CopyState>(), Words<DiskRole>(), Words<ErrorKind>(), Words<PointKind>(), Words<ProbeOutcome>(),

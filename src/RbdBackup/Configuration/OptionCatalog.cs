@@ -16,8 +16,7 @@ public sealed class OptionDefinition
         Property = property;
         Name = JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name);
         IsList = property.PropertyType.IsGenericType && property.PropertyType.GetGenericTypeDefinition() == typeof(IReadOnlyList<>);
-        ItemType = IsList ? property.PropertyType.GetGenericArguments()[0] : property.PropertyType;
-        Syntax = OptionSyntax.Of(ItemType);
+        Syntax = OptionSyntax.Of(IsList ? property.PropertyType.GetGenericArguments()[0] : property.PropertyType);
     }
 
     /// <summary>The option's name.</summary>
@@ -28,9 +27,6 @@ public sealed class OptionDefinition
 
     /// <summary>How its value, or each item of it, is written.</summary>
     public OptionSyntax Syntax { get; }
-
-    /// <summary>The type of its value, or of each item of it.</summary>
-    public Type ItemType { get; }
 
     /// <summary>True where it takes several values.</summary>
     public bool IsList { get; }

@@ -1,6 +1,4 @@
 using System.Net;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -25,7 +23,6 @@ public sealed record HttpSources(HealthChecks Live, HealthChecks Ready, MetricsE
 /// <summary>Serves <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c> until it is disposed.</summary>
 public sealed class HttpEndpoint : IAsyncDisposable
 {
-    private static readonly JsonSerializerOptions JsonForm = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly WebApplication _app;
 
     private HttpEndpoint(WebApplication app) => _app = app;
@@ -99,7 +96,7 @@ public sealed class HttpEndpoint : IAsyncDisposable
         context.Response.StatusCode = report.Healthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         context.Response.ContentType = "application/json";
         var members = new JsonObject { ["status"] = report.Status, ["checks"] = new JsonObject(report.Checks.Select(c => KeyValuePair.Create(c.Key, (JsonNode?)c.Value))) };
-        await context.Response.WriteAsync(members.ToJsonString(JsonForm) + "\n");
+        await context.Response.WriteAsync(members.ToJsonString(JsonForms.Document) + "\n");
     }
 
     private static Task MetricsAsync(HttpContext context, MetricsExporter metrics)

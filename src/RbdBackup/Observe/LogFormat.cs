@@ -1,16 +1,13 @@
 using System.Globalization;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
+using RbdBackup.Cli;
 
 namespace RbdBackup.Observe;
 
 /// <summary>The two forms of a log line.</summary>
 internal static class LogFormat
 {
-    private static readonly JsonSerializerOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>
     /// oslo.log's line: time, process, level, name, <c>[request image]</c>, message. Newlines in it are escaped: one record is one line.
     /// </summary>
@@ -52,7 +49,7 @@ internal static class LogFormat
             fields["extra"] = new JsonObject(record.Values.Select(v => KeyValuePair.Create(v.Key, (JsonNode?)v.Value?.ToString())));
         }
 
-        return fields.ToJsonString(JsonOptions);
+        return fields.ToJsonString(JsonForms.Line);
     }
 
     private static string Level(LogLevel level) => level switch

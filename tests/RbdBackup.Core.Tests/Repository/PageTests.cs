@@ -1,4 +1,7 @@
 using System.Buffers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using RbdBackup.Core.Model;
 using RbdBackup.Core.Repository;
 using RbdBackup.Zstd;
@@ -31,6 +34,20 @@ public sealed class PageTests : IAsyncLifetime
         var plan = await PointPlan.ReadAsync(_test.Store, stored, other, CancellationToken.None);
         Assert.Equal(extents, plan.Extents);
         Assert.Equivalent(head, plan.Head, strict: true);
+    }
+
+    [Fact]
+    public async Task A_plan_that_does_not_say_where_its_extents_are_is_damaged()
+    {
+        var members = JsonSerializer.SerializeToNode(_test.Head(1), RepositoryJson.Default.PlanHead)!.AsObject();
+        Assert.True(members.Remove("pages"));
+        var bytes = new ArrayBufferWriter<byte>();
+        TailDirectory.Write(bytes, members, (JsonTypeInfo<JsonObject>)JsonSerializerOptions.Default.GetTypeInfo(typeof(JsonObject)));
+        await _test.Store.PutAsync("data/plan", new ReadOnlySequence<byte>(bytes.WrittenMemory), CancellationToken.None);
+        var stored = (await _test.Store.StatAsync("data/plan", CancellationToken.None))!;
+        var e = await Assert.ThrowsAsync<RbdBackupException>(() => PointPlan.ReadAsync(_test.Store, stored, _test.Codec, CancellationToken.None));
+        Assert.Equal(ErrorKind.Corrupt, e.Kind);
+        Assert.Contains("pages", e.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -14,6 +14,11 @@ public sealed class Mini : IAsyncLifetime
     /// <summary>The features of Nova's and Cinder's images, without the maps that fast-diff needs.</summary>
     public const ulong WithoutMaps = Layering | ExclusiveLock | DeepFlatten;
 
+    /// <summary>The command as it is shipped.</summary>
+    public static string Command { get; } = TopFolder.Of("bin/rbdbackup") is var path && File.Exists(path)
+        ? path
+        : throw new InvalidOperationException($"{path} is not there: run 'make build'; the end-to-end tests run what it makes.");
+
     public static string CephConf => Setting("CEPH_CONF");
 
     public static string BackupUser => Setting("RBDBACKUP_TEST_CEPH_USER");

@@ -53,9 +53,18 @@ public sealed class Sandbox : IDisposable
     /// <summary>How far the clock of commands in this process is ahead; a negative one is in the past.</summary>
     public TimeSpan Ahead { get; set; }
 
-    /// <summary>Runs the command in this process.</summary>
+    /// <summary>Runs the command: as it is shipped, or, where its clock is to be another, in this process.</summary>
     public async Task<CommandResult> RunAsync(params string[] arguments)
     {
+        if (Ahead == TimeSpan.Zero)
+        {
+            using var process = Start(arguments);
+            var said = process.StandardError.ReadToEndAsync();
+            var printed = await process.StandardOutput.ReadToEndAsync();
+            await process.WaitForExitAsync();
+            return new CommandResult(process.ExitCode, printed, await said);
+        }
+
         using var output = new StringWriter();
         using var error = new StringWriter();
         var host = new CliHost(output, error) { Time = new Shifted(Ahead) };
@@ -77,14 +86,19 @@ public sealed class Sandbox : IDisposable
     /// <summary>The same with environment variables of its own.</summary>
     public Process Start(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        var command = Path.ChangeExtension(typeof(RbdBackupCommandLine).Assembly.Location, null);
-
         // Tests that run in the background of a shell have SIGINT ignored, and so would have what they start.
-        var start = new ProcessStartInfo("env", ["--default-signal=INT", command, .. arguments, "--config-file", ConfigFile, "--json"])
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", Mini.Command, .. arguments, "--config-file", ConfigFile, "--json"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+
+        // Who we are is for the configuration to say, not for what mini's environment says for the openstack command.
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("OS_", StringComparison.Ordinal)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;

@@ -76,6 +76,25 @@ public sealed partial class KeystoneTests
     }
 
     [Theory]
+    [InlineData("""{"token":null}""", "There is no Keystone v3")]
+    [InlineData("""{}""", "There is no Keystone v3")]
+    [InlineData("""null""", "There is no Keystone v3")]
+    [InlineData("""[]""", "There is no Keystone v3")]
+    [InlineData("""<html>a portal</html>""", "There is no Keystone v3")]
+    [InlineData("""{"token":{"issued_at":"2026-01-01T00:00:00Z","expires_at":"2036-01-01T00:00:00Z","catalog":[{"type":"identity"}]}}""", "There is no Keystone v3")]
+    [InlineData("""{"token":{"issued_at":"2026-01-01T00:00:00Z","expires_at":"2036-01-01T00:00:00Z","catalog":[{"type":"identity","endpoints":[{"interface":"public","region_id":"a"}]}]}}""", "There is no Keystone v3")]
+    [InlineData("""{"token":{"issued_at":"2026-01-01T00:00:00Z","expires_at":"2036-01-01T00:00:00Z","catalog":[null]}}""", "has no identity endpoint")]
+    public async Task An_answer_that_is_not_Keystones_is_said_to_be_none(string body, string says)
+    {
+        await using var front = new TlsFront(KeystoneUrl);
+        front.Answers.Enqueue($"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nX-Subject-Token: gAAAA\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}");
+        using var cloud = Open(User(url: $"{front.Endpoint}/v3"), front.CaFile);
+        var e = await FailsAsync(ErrorKind.NotFound, () => cloud.Identity.GetProjectAsync("x", None));
+        Assert.Contains(says, e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("gAAAA", e.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("keystone.example.org:5000")]
     [InlineData("https://user:a-secret@keystone.example.org/v3")]
     [InlineData("https://keystone.example.org/v2.0")]

@@ -42,6 +42,21 @@ public sealed class CommandLineTests : IDisposable
         Assert.Matches("^error: .+\n  what to do: 'rbdbackup.* --help' .+\n$", result.Error);
     }
 
+    [Theory]
+    [InlineData("a number", "verify", "--all", "--source", "--sample")]
+    [InlineData("a whole number", "compact", "--min-live")]
+    [InlineData("a whole number", "import", "f", "--as", "a/b", "--order")]
+    [InlineData("a whole number", "import", "f", "--as", "a/b", "--features")]
+    [InlineData("a whole number", "restore", "--all", "--at-a-time")]
+    [InlineData("a time such as 2027-01-31T12:00+01:00", "copy", "--all", "--to", "file:///x", "--since")]
+    [InlineData("a time such as 2027-01-31T12:00+01:00", "restore", "--all", "--at")]
+    public async Task A_value_that_is_none_is_told_in_words(string what, params string[] args)
+    {
+        var result = await CliResult.RunAsync([.. args, "nonsense"]);
+        Assert.Equal((2, ""), (result.ExitCode, result.Output));
+        Assert.StartsWith($"error: Cannot parse argument 'nonsense' for option '{args[^1]}' as {what}.\n", result.Error);
+    }
+
     [Fact]
     public async Task An_error_is_said_to_people_with_what_to_do()
     {
