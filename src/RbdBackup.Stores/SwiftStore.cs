@@ -194,7 +194,8 @@ public sealed class SwiftStore : IObjectStore
             }
             if (string.CompareOrdinal(page[^1].Name, marker) <= 0)
             {
-                throw new RbdBackupException(ErrorKind.Unexpected, $"Swift: the listing of container '{_container}' does not go on behind '{marker}'.");
+                throw new RbdBackupException(
+                    ErrorKind.Unexpected, $"Swift: the listing of container '{_container}' does not go on behind '{marker}'.", "See what stands between here and Swift (a cache?).");
             }
             marker = page[^1].Name;
         }

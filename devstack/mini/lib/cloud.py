@@ -83,6 +83,10 @@ class Guest:
             raise SystemExit(f"the guest could not run {script}: {output}")
         return output
 
+    def mounted(self) -> list[str]:
+        """The disks that are mounted. Their folders below /mnt are there before that."""
+        return sorted(line.split()[1].removeprefix("/mnt/") for line in self.run("cat /proc/mounts").splitlines() if " /mnt/" in line)
+
 
 def images(pool: str) -> set[str]:
     return set(run("rbd", "-p", pool, "ls").split())

@@ -16,6 +16,9 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
     /// <summary>How many of the ids that a listing gave are remembered, to go on behind one that is still there.</summary>
     private const int Remembered = 2000;
 
+    /// <summary>How often a page may end where it was to begin.</summary>
+    private const int Patience = 4;
+
     private volatile ServiceEndpoint? _endpoint;
 
     /// <summary>The value of a member of the answer; the answer itself where that is null.</summary>
@@ -62,15 +65,24 @@ internal sealed class ServiceClient(CloudSession session, ServiceKind kind)
         JsonTypeInfo<IReadOnlyList<T>> type, ServiceCall call, string member, Func<T, string> idOf, [EnumeratorCancellation] CancellationToken cancel)
     {
         List<string> recent = [];
+        var again = 0;
         // A page may be short for many reasons; only an empty one is the last.
         while (await PageAsync(type, call, member, recent, cancel) is { Entries.Count: > 0 } page)
         {
             var known = recent.ToHashSet(StringComparer.Ordinal);
             List<string> ids = [.. page.Entries.Select(idOf)];
-            if (ids[^1] == page.Marker)
+            // Nova shows a server twice that goes from those that are asked for to those that are there between two pages.
+            again = ids[^1] == page.Marker ? again + 1 : 0;
+            if (again > Patience)
             {
-                throw new RbdBackupException(ErrorKind.Unexpected, $"{kind.Name}: {call.Doing} does not go on behind '{page.Marker}'.");
+                throw new RbdBackupException(
+                    ErrorKind.Unexpected, $"{kind.Name}: {call.Doing} does not go on behind '{page.Marker}'.", $"Try again; if it stays so, see what {kind.Name} makes of a marker.");
             }
+            if (again > 0)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100 << again), cancel);
+            }
+
             recent = [.. recent.Except(ids).Concat(ids).TakeLast(Remembered)];
             foreach (var entry in page.Entries.Where(entry => !known.Contains(idOf(entry))))
             {

@@ -12,7 +12,8 @@ internal sealed class Guest(string server)
     public async Task UpAsync(int disks = 1)
     {
         await Tenant.UntilAsync($"the agent of {server} answers", async () => await TryAskAsync("guest-ping", []) is not null);
-        await Tenant.UntilAsync($"{server} sees {disks} disks", async () => (await RunAsync("ls /mnt")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length == disks);
+        // A disk's folder is there before the disk is mounted on it.
+        await Tenant.UntilAsync($"{server} has mounted {disks} disks", async () => await RunAsync("grep -c ' /mnt/' /proc/mounts || true") == $"{disks}\n");
     }
 
     /// <summary>Runs a script in the guest's shell, which must succeed; what it printed.</summary>

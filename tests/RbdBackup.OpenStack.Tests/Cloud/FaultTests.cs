@@ -115,6 +115,41 @@ public sealed class FaultTests : IAsyncLifetime
         Assert.DoesNotContain("secret-of-the-portal", e.ToString(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_listing_outlives_a_page_that_comes_again()
+    {
+        // As Nova's do where a server goes from those that are asked for to those that are there between two pages.
+        Cut(1);
+        foreach (var page in new[] { VolumeA, VolumeA, VolumeA, "" })
+        {
+            Answer(Listing(page));
+        }
+
+        Assert.Equal("a", Assert.Single(await MineAsync(_cloud)).Id);
+    }
+
+    [Fact]
+    public async Task A_listing_that_does_not_go_on_is_ended_with_an_error()
+    {
+        Cut(1);
+        for (var i = 0; i < 20; i++)
+        {
+            Answer(Listing(VolumeA));
+        }
+
+        var e = await FailsAsync(ErrorKind.Unexpected, () => MineAsync(_cloud));
+        Assert.Contains("listing volumes does not go on behind 'a'", e.Message, StringComparison.Ordinal);
+        _region.Front.Answers.Clear();
+    }
+
+    private const string VolumeA = """{"id":"a","status":"available","size":1,"metadata":{}}""";
+
+    private static string Listing(string volumes)
+    {
+        var body = $$"""{"volumes":[{{volumes}}]}""";
+        return $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}";
+    }
+
     private ValueTask<List<Volume>> ListAsync(OpenStackCloud cloud) => cloud.BlockStorage.ListVolumesAsync(new() { Name = _name }, None).ToListAsync();
 
     private Task<List<Volume>> MineAsync(OpenStackCloud cloud) => ListAsync(cloud).AsTask();

@@ -30,7 +30,7 @@ public sealed class BootVolumeTests(Mini mini) : IClassFixture<Mini>
             }
 
             var guest = new Guest(server);
-            await ServerScene.UpAsync(guest);
+            await guest.UpAsync(disks: 2);
             await guest.RunAsync("echo root >/mnt/vda/file; echo data >/mnt/vdb/file; sync");
             var made = await sandbox.DoAsync("backup", "server", server);
             Assert.Equal(["volume", "volume"], made.GetProperty("disks").EnumerateArray().Select(d => d.GetProperty("role").GetString()));
@@ -107,7 +107,7 @@ public sealed class BootVolumeTests(Mini mini) : IClassFixture<Mini>
         var names = await service.Cloud.BlockStorage.ListVolumesAsync(new() { AllProjects = true }, default).Select(v => v.Name).Where(n => n?.StartsWith(_name, StringComparison.Ordinal) == true).ToListAsync();
         Assert.Equal([$"{_name}-data", $"{_name}-root"], names.Order());
         var guest = new Guest(id);
-        await ServerScene.UpAsync(guest);
+        await guest.UpAsync(disks: 2);
         Assert.Equal("root\ndata\n", await guest.RunAsync("cat /mnt/vda/file /mnt/vdb/file"));
     }
 }

@@ -55,7 +55,7 @@ public sealed class EphemeralScene : IAsyncLifetime
     internal static async Task<string> ReadAsync(string server)
     {
         var guest = new Guest(server);
-        await ServerScene.UpAsync(guest, disks: 4);
+        await guest.UpAsync(disks: 4);
         return await guest.RunAsync("cat /mnt/vda/name /mnt/vdb/name /mnt/vdc/name /mnt/vdd/name");
     }
 
@@ -90,7 +90,7 @@ public sealed class EphemeralScene : IAsyncLifetime
         });
         Disks = [.. (await ServerScene.ImagesAsync(Server.Id)).Select(i => new ImageSpec("vms", i)), new("volumes", $"volume-{data}")];
         var guest = new Guest(Server.Id);
-        await ServerScene.UpAsync(guest, disks: 4);
+        await guest.UpAsync(disks: 4);
         await guest.RunAsync("for d in vda vdb vdc vdd; do echo $d >/mnt/$d/name; done; sync");
     }
 }

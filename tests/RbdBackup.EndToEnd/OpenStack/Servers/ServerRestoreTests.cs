@@ -32,7 +32,7 @@ public sealed class ServerRestoreTests(ServerScene scene)
 
         var server = await scene.Tenant.Cloud.Compute.GetServerAsync(scene.Server.Id, default);
         Assert.Equal(("ACTIVE", false), (server.Status, server.Locked));
-        await ServerScene.UpAsync(scene.Guest);
+        await scene.Guest.UpAsync(disks: 2);
         await scene.CountAsync();
         Assert.Equal("then\nnow\n", await scene.Guest.RunAsync("cat /mnt/vda/file /mnt/vdb/file"));
         await Tool.RbdAsync("trash", "rm", "--no-progress", "--force", $"vms/{result.GetProperty("replaced_image_id").GetString()}");
@@ -73,7 +73,7 @@ public sealed class ServerRestoreTests(ServerScene scene)
             Assert.Equal(scene.Server.ImageId, server.ImageId);
             Assert.Empty((await service.Cloud.BlockStorage.GetVolumeAsync(volume, default)).Metadata);
             var guest = new Guest(id);
-            await ServerScene.UpAsync(guest);
+            await guest.UpAsync(disks: 2);
             Assert.Equal("root\nvolume\n", await guest.RunAsync("cat /mnt/vda/new /mnt/vdb/new"));
             var counters = (await guest.RunAsync("cat /mnt/vda/counter; echo; cat /mnt/vdb/counter")).Split('\n').Select(long.Parse).ToList();
             Assert.InRange(counters[0] - counters[1], 0, 1);
