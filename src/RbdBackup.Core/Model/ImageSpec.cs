@@ -57,7 +57,7 @@ public sealed record ImageSpec(string Pool, string Namespace, string Name)
 }
 
 /// <summary>An image's name in JSON: <c>pool[/namespace]/name</c>.</summary>
-public sealed class ImageSpecConverter : JsonConverter<ImageSpec>
+public sealed class ImageSpecJsonConverter : JsonConverter<ImageSpec>
 {
     /// <inheritdoc/>
     public override ImageSpec Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>

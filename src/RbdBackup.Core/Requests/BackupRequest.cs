@@ -19,7 +19,7 @@ public sealed record BackupRequest
     public required DedupKey DedupKey { get; init; }
 
     /// <summary>The image to back up, <c>pool[/namespace]/name</c>.</summary>
-    [JsonConverter(typeof(ImageSpecConverter))]
+    [JsonConverter(typeof(ImageSpecJsonConverter))]
     public required ImageSpec Image { get; init; }
 
     /// <summary>An existing snapshot of the image to back up (a Cinder snapshot); null where a snapshot is made for the point.</summary>

@@ -46,6 +46,7 @@ public sealed record GlanceImage
     public string? BackupOfServer => Text("image_type") == "backup" && Guid.TryParseExact(Text("instance_uuid"), "D", out var id) ? id.ToString("D") : null;
 
     /// <summary>What else is set on it: properties such as <c>hw_disk_bus</c>, and members that this record does not name.</summary>
+    // What reads an answer sets it afterwards: neither init nor a property without set would be filled.
     [JsonExtensionData]
     public IDictionary<string, JsonElement> Properties { get; set; } = new Dictionary<string, JsonElement>();
 

@@ -69,7 +69,7 @@ internal sealed partial class DocumentJson : JsonSerializerContext
         Converters =
         {
             Words<AskedSource>(), Words<Consistency>(), Words<CopyState>(), Words<DiskRole>(), Words<ErrorKind>(), Words<PointKind>(), Words<ProbeOutcome>(),
-            Words<VerifyKind>(), Words<VerifyState>(), new ImageSpecConverter(),
+            Words<VerifyKind>(), Words<VerifyState>(), new ImageSpecJsonConverter(),
         },
     });
 

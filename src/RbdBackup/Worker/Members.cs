@@ -28,7 +28,7 @@ internal sealed record Member(ImageSpec Image, string? Policy, string? Project)
 }
 
 /// <summary>How it is written.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(ImageSpecConverter)])]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, Converters = [typeof(ImageSpecJsonConverter)])]
 [JsonSerializable(typeof(Member))]
 internal sealed partial class MemberJson : JsonSerializerContext;
 

@@ -14,10 +14,10 @@ public sealed class Mini : IAsyncLifetime
     /// <summary>The features of Nova's and Cinder's images, without the maps that fast-diff needs.</summary>
     public const ulong WithoutMaps = Layering | ExclusiveLock | DeepFlatten;
 
-    /// <summary>The command as it is shipped.</summary>
-    public static string Command { get; } = TopFolder.Of("bin/rbdbackup") is var path && File.Exists(path)
+    /// <summary>The command as it is shipped; never an older one than the code.</summary>
+    public static string Command { get; } = TopFolder.Of("bin/rbdbackup") is var path && File.Exists(path) && Sources().All(s => File.GetLastWriteTimeUtc(s) <= File.GetLastWriteTimeUtc(path))
         ? path
-        : throw new InvalidOperationException($"{path} is not there: run 'make build'; the end-to-end tests run what it makes.");
+        : throw new InvalidOperationException($"{path} is not there, or older than the code: run 'make build'; the end-to-end tests run what it makes.");
 
     public static string CephConf => Setting("CEPH_CONF");
 
@@ -36,6 +36,9 @@ public sealed class Mini : IAsyncLifetime
 
     /// <summary>The cluster as the user who owns everything: plays the guest and the services, and cleans up.</summary>
     public CephCluster Admin { get; private set; } = null!;
+
+    private static IEnumerable<string> Sources() => Directory.EnumerateDirectories(TopFolder.Of("src"))
+        .SelectMany(project => Directory.EnumerateFiles(project, "*.cs", SearchOption.AllDirectories).Where(file => !file.StartsWith(Path.Combine(project, "obj"), StringComparison.Ordinal)));
 
     public static ImageLayout Layout(int order) => new(order, WithoutMaps | ObjectMap | FastDiff, 1L << order, 1, null);
 
